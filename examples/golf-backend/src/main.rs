@@ -1,0 +1,3 @@
+//! The golf backend as a program.
+
+fn main() {}

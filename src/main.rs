@@ -1,0 +1,3 @@
+//! The `voice-gateway` command.
+
+fn main() {}
