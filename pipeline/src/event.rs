@@ -282,3 +282,9 @@ impl EventKind {
         }
     }
 }
+
+/// Takes events. Implementations never wait and never fail: a slow observer loses events.
+pub trait EventSink: Send + Sync {
+    /// Hands over one event.
+    fn emit(&self, event: CallEvent);
+}

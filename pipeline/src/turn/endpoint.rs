@@ -1,0 +1,201 @@
+//! Is the caller done? The judgement on one pause.
+//!
+//! Several witnesses: the final transcript, the turn model's score, and the words themselves. The
+//! pause lasts until the wait that their agreement deserves has passed since the end of speech.
+
+use super::{PauseId, TurnPolicy};
+use crate::time::CallTime;
+
+/// One pause in an utterance and what is known about it.
+#[derive(Debug, Clone)]
+pub(super) struct Pause {
+    pub(super) id: PauseId,
+    /// When the last voiced frame before it ended.
+    pub(super) speech_end: CallTime,
+    pub(super) asked_at: CallTime,
+    pub(super) text: Option<String>,
+    pub(super) probability: Option<f32>,
+}
+
+impl Pause {
+    /// When the turn may be committed if nothing else happens; `None` while there is no transcript.
+    pub(super) fn commit_at(&self, policy: &TurnPolicy) -> Option<CallTime> {
+        let text = self.text.as_deref()?;
+        if text.is_empty() {
+            return Some(self.asked_at);
+        }
+        let wait = match (unfinished(text), self.probability) {
+            (Some(_), _) => policy.unfinished_after,
+            (None, Some(p)) if p > policy.sure_probability => policy.sure_after,
+            (None, Some(p)) if p > policy.likely_probability => policy.likely_after,
+            (None, Some(_)) => policy.unlikely_after,
+            (None, None) => policy.unscored_after,
+        };
+        Some(self.speech_end + wait)
+    }
+
+    /// When a missing transcript is given up.
+    pub(super) fn give_up_at(&self, policy: &TurnPolicy) -> CallTime {
+        self.asked_at + policy.stt_timeout
+    }
+}
+
+/// Why an utterance looks as if more is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfinished {
+    /// The last word leans on a next one: "a table for".
+    HangingWord,
+    /// A number, code or spelled word breaks off: "five five five".
+    HalfDictated,
+}
+
+/// Words after which English goes on.
+const HANGING: &[&str] = &[
+    "a",
+    "about",
+    "after",
+    "an",
+    "and",
+    "around",
+    "at",
+    "because",
+    "before",
+    "between",
+    "but",
+    "by",
+    "dash",
+    "dot",
+    "er",
+    "for",
+    "from",
+    "hmm",
+    "i",
+    "i'd",
+    "i'll",
+    "i'm",
+    "if",
+    "in",
+    "is",
+    "it's",
+    "let's",
+    "like",
+    "maybe",
+    "my",
+    "next",
+    "of",
+    "on",
+    "or",
+    "our",
+    "so",
+    "than",
+    "the",
+    "their",
+    "to",
+    "uh",
+    "um",
+    "under",
+    "underscore",
+    "until",
+    "was",
+    "we",
+    "we're",
+    "with",
+    "your",
+];
+
+/// Whether the words of an utterance want more words.
+///
+/// A question mark settles it: "Who am I talking to?" is complete.
+pub fn unfinished(text: &str) -> Option<Unfinished> {
+    if text.trim_end().ends_with('?') {
+        return None;
+    }
+    let words: Vec<String> = text
+        .split(|c: char| c.is_whitespace() || c == '-')
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let last = words.last()?;
+    if HANGING.contains(&last.as_str()) {
+        return Some(Unfinished::HangingWord);
+    }
+    let run = Dictation::at_end_of(&words);
+    run.breaks_off().then_some(Unfinished::HalfDictated)
+}
+
+/// The run of digits and letters said one by one at the end of an utterance.
+#[derive(Default)]
+struct Dictation {
+    digits: usize,
+    letters: usize,
+}
+
+impl Dictation {
+    fn at_end_of(words: &[String]) -> Self {
+        let mut run = Self::default();
+        for word in words.iter().rev() {
+            match digits_in(word) {
+                Some(digits) if run.letters == 0 => run.digits += digits,
+                None if is_spelled_letter(word) => run.letters += 1,
+                _ => break,
+            }
+        }
+        run
+    }
+
+    /// Three digits want the rest of a phone number, and so do five, six, eight and nine. One or
+    /// two are a time or a count, four a code, seven and ten or more a whole phone number. Letters
+    /// that no digit follows are a code or a name on its way.
+    fn breaks_off(&self) -> bool {
+        match (self.letters, self.digits) {
+            (0 | 1, 0) => false,
+            (_, 0) => true,
+            (_, digits) => matches!(digits, 3 | 5 | 6 | 8 | 9),
+        }
+    }
+}
+
+/// How many dictated digits a word holds: "five" one, "555" three. Two-digit numbers are said as
+/// numbers ("thirty", "30"), not dictated.
+fn digits_in(word: &str) -> Option<usize> {
+    const SPOKEN: &[&str] = &["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    if SPOKEN.contains(&word) {
+        return Some(1);
+    }
+    let all_digits = word.bytes().all(|b| b.is_ascii_digit());
+    (all_digits && word.len() != 2).then_some(word.len())
+}
+
+fn is_spelled_letter(word: &str) -> bool {
+    word.len() == 1 && word.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_for_more_after_hanging_words_and_half_dictated_numbers() {
+        let cases = [
+            ("I'd like a tee time for", Some(Unfinished::HangingWord)),
+            ("It's for Saturday and, um...", Some(Unfinished::HangingWord)),
+            ("Five five five.", Some(Unfinished::HalfDictated)),
+            ("My number is 555", Some(Unfinished::HalfDictated)),
+            ("555 1 2", Some(Unfinished::HalfDictated)),
+            ("G V", Some(Unfinished::HalfDictated)),
+            ("Five five five one two one two.", None),
+            ("555-1212", None),
+            ("G V four eight two one", None),
+            ("At nine.", None),
+            ("At 7:30", None),
+            ("7 30", None),
+            ("For four of us", None),
+            ("Who am I talking to?", None),
+            ("Yes.", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(unfinished(text), expected, "{text:?}");
+        }
+    }
+}
