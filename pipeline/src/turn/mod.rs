@@ -102,9 +102,7 @@ pub enum Event {
     },
     /// The tools of this reply came back; the model thinks again.
     ToolsFinished(TurnId),
-    /// The carrier got audio of this reply while it had nothing to play.
-    AudioStarted(TurnId),
-    /// More audio of this reply went to the carrier.
+    /// Audio of this reply went to the carrier.
     AudioSent(TurnId),
     /// The carrier played all it had of this reply.
     PlayedOut(TurnId),

@@ -1,0 +1,538 @@
+//! The loop that owns the turn-taking core: facts in, commands out.
+//!
+//! Nothing here decides about the floor. The loop translates signals of the stages into events of
+//! the core, carries out its commands, keeps the history, and tells the observers. It never waits
+//! for a stage: what a full channel cannot take fails the turn it belongs to.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Normalise;
+use super::lines::FixedLines;
+use super::timeline::Timeline;
+use super::tool_round::{Returned, ToolRunner};
+use crate::audio::playout::{PieceId, Playout};
+use crate::chat::ToolCall;
+use crate::chat::history::History;
+use crate::event::{EndReason, EventKind};
+use crate::line::{Fence, Outbound};
+use crate::pii::Pii;
+use crate::stages::encode::SharedPlayout;
+use crate::stages::llm::{Request, Think};
+use crate::stages::{Context, Signal, Sound, scorer};
+use crate::time::CallTime;
+use crate::tools::{Effect, ToolOutcome, Tools};
+use crate::turn::{Cause, Command, Conversation, Event, Line, Notice, TurnId, TurnPolicy};
+use crate::vendors::llm::LlmRequest;
+use crate::vendors::stt::SttInput;
+
+/// Fixed lines are pieces, too; their numbers start here so that they never meet the model's.
+const LINE_PIECES: u32 = 1 << 31;
+
+/// How long the carrier's writer may refuse a command before the line counts as dead.
+const CARRIER_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The driver's ends of the channels.
+pub(super) struct Links {
+    pub(super) carrier: mpsc::Sender<Outbound>,
+    pub(super) fence: Fence,
+    pub(super) live: watch::Sender<TurnId>,
+    pub(super) stt: mpsc::Sender<SttInput>,
+    pub(super) scorer: Option<mpsc::Sender<scorer::Input>>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) fixed: mpsc::Sender<Sound>,
+    pub(super) playout: SharedPlayout,
+    pub(super) close: CancellationToken,
+}
+
+/// What the agent says and can do.
+pub(super) struct Script {
+    pub(super) lines: Arc<FixedLines>,
+    pub(super) tools: Arc<dyn Tools>,
+    pub(super) max_tool_calls: u32,
+    pub(super) time_zone: jiff::tz::TimeZone,
+    pub(super) normalise: Normalise,
+    pub(super) system_prompt: String,
+}
+
+pub(super) struct Driver {
+    core: Conversation,
+    history: History,
+    links: Links,
+    script: Script,
+    context: Context,
+    tools: ToolRunner,
+    turn: Option<Turn>,
+    awaiting_mark: Option<PieceId>,
+    pause_asked: CallTime,
+}
+
+/// The reply that is being made or played.
+struct Turn {
+    id: TurnId,
+    cancel: CancellationToken,
+    timeline: Option<Timeline>,
+    next_piece: u32,
+    next_line: u32,
+    tool_calls: u32,
+    slow_tool: Option<String>,
+    step: Step,
+}
+
+/// Where a reply stands between the model and its tools.
+#[derive(PartialEq)]
+enum Step {
+    /// The model has not been asked: a change of an earlier turn must return first.
+    Queued,
+    /// The model answers.
+    Thinking,
+    /// Tools run; afterwards the model goes on, or the call ends.
+    Tools { ends_call: bool },
+    /// All words are on their way.
+    Finishing { ends_call: bool },
+}
+
+impl Driver {
+    pub(super) fn new(links: Links, script: Script, policy: TurnPolicy, context: Context) -> Self {
+        Self {
+            core: Conversation::new(policy),
+            history: History::new(script.system_prompt.clone()),
+            tools: ToolRunner::new(Arc::clone(&script.tools)),
+            links,
+            script,
+            context,
+            turn: None,
+            awaiting_mark: None,
+            pause_asked: CallTime::ZERO,
+        }
+    }
+
+    /// Drives the call until it is over.
+    pub(super) async fn run(&mut self, mut signals: mpsc::Receiver<Signal>) -> EndReason {
+        self.core.handle_event(self.context.clock.now(), Event::Answered);
+        let close = self.links.close.clone();
+        let mut closing = false;
+        loop {
+            while let Some(command) = self.core.poll_command() {
+                if let Some(reason) = self.execute(command).await {
+                    return reason;
+                }
+            }
+            let Some(deadline) = self.core.poll_timeout() else { return EndReason::CallerHungUp };
+            tokio::select! {
+                signal = signals.recv() => match signal {
+                    Some(signal) => self.on_signal(signal),
+                    None => return EndReason::CallerHungUp,
+                },
+                returned = self.tools.next() => self.on_tool(returned),
+                () = sleep_until(self.context.clock.instant(deadline)) => {
+                    self.core.handle_timeout(self.context.clock.now().max(deadline));
+                }
+                () = close.cancelled(), if !closing => {
+                    closing = true;
+                    self.tell(Event::CloseWanted);
+                }
+            }
+        }
+    }
+
+    /// Lets tools that change something end, within reason.
+    pub(super) async fn finish(&mut self, patience: Duration) {
+        let _ = timeout(patience, async {
+            while self.tools.changes_running() {
+                let returned = self.tools.next().await;
+                self.record(&returned);
+            }
+        })
+        .await;
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.core.handle_event(self.context.clock.now(), event);
+    }
+
+    // ---- facts -----------------------------------------------------------------------------
+
+    fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Digit(key) => self.tell(Event::Digit(key)),
+            Signal::HungUp => self.tell(Event::HungUp),
+            Signal::Mark(name) => self.on_mark(&name),
+            Signal::SpeechStarted { onset } => {
+                self.inform_recogniser(SttInput::SpeechStarted, scorer::Input::SpeechStarted);
+                self.tell(Event::SpeechStarted { onset });
+            }
+            Signal::SpeechSustained { onset } => self.tell(Event::SpeechSustained { onset }),
+            Signal::SpeechStopped { end } => self.tell(Event::SpeechStopped { end }),
+            Signal::Interim(text) => {
+                self.context.emit(None, EventKind::TranscriptInterim { text: Pii::new(text.clone()) });
+                self.tell(Event::Interim(text));
+            }
+            Signal::Final { pause, text } => {
+                let took = self.context.clock.now() - self.pause_asked;
+                self.context.emit(None, EventKind::TranscriptFinal { text: Pii::new(text.clone()), took });
+                self.tell(Event::Final { pause, text });
+            }
+            Signal::Scored { pause, probability } => self.tell(Event::TurnScored { pause, probability }),
+            signal => self.on_reply_signal(signal),
+        }
+    }
+
+    /// Signals about a reply; those of an older turn change nothing.
+    fn on_reply_signal(&mut self, signal: Signal) {
+        let now = self.context.clock.now();
+        let Some(turn) = &mut self.turn else { return };
+        let id = turn.id;
+        match signal {
+            Signal::FirstToken(of) if of == id => {
+                if turn.timeline.as_mut().is_some_and(|timeline| timeline.first_token(now)) {
+                    self.context.emit(Some(id), EventKind::ReplyFirstToken);
+                }
+                self.tell(Event::FirstToken(id));
+            }
+            Signal::Piece { turn: of, piece, text } if of == id => {
+                if turn.timeline.as_mut().is_some_and(|timeline| timeline.first_piece(now)) {
+                    self.context.emit(Some(id), EventKind::ReplyFirstPiece);
+                }
+                turn.next_piece = piece + 1;
+                self.history.agent_piece(id, piece, &text);
+            }
+            Signal::Words { turn: of, piece, words } if of == id => self.history.piece_words(id, piece, words),
+            Signal::FirstAudio(of) if of == id => {
+                if turn.timeline.as_mut().is_some_and(|timeline| timeline.first_audio(now)) {
+                    self.context.emit(Some(id), EventKind::ReplyFirstAudio);
+                }
+            }
+            Signal::Sent { turn: of, piece, behind } if of == id => {
+                if piece < LINE_PIECES
+                    && let Some(timeline) = turn.timeline.take()
+                {
+                    self.context.emit(Some(id), EventKind::PlayoutStarted);
+                    self.context.emit(Some(id), EventKind::TurnMeasured(timeline.measure(now, behind)));
+                }
+                self.awaiting_mark = Some(PieceId { turn: of, piece });
+                self.tell(Event::AudioSent(id));
+            }
+            Signal::AllSent { turn: of, plays_until } if of == id => {
+                let ends_call = turn.step == Step::Finishing { ends_call: true };
+                self.tell(Event::ReplyComplete { turn: id, plays_until, ends_call });
+                if self.awaiting_mark.is_none() {
+                    self.played_out(id);
+                }
+            }
+            Signal::Answered { turn: of, calls, next_piece, .. } if of == id => {
+                turn.next_piece = next_piece;
+                self.on_answer(id, calls);
+            }
+            Signal::LlmFailed(of) | Signal::TtsFailed(of) if of == id => self.tell(Event::ReplyFailed(id)),
+            _ => {}
+        }
+    }
+
+    fn on_mark(&mut self, name: &str) {
+        let now = self.context.clock.now();
+        let Some(piece) = self.with_playout(|playout| playout.mark_returned(now, name)) else { return };
+        if self.awaiting_mark == Some(piece) {
+            self.awaiting_mark = None;
+            self.played_out(piece.turn);
+        }
+    }
+
+    fn played_out(&mut self, turn: TurnId) {
+        if let Some(current) = &self.turn
+            && current.id == turn
+            && matches!(current.step, Step::Finishing { .. })
+        {
+            self.history.agent_heard_all(turn);
+            self.context.emit(Some(turn), EventKind::PlayoutFinished);
+        }
+        self.tell(Event::PlayedOut(turn));
+    }
+
+    /// The model has answered one request: run its tools, or let the words be the reply.
+    fn on_answer(&mut self, id: TurnId, calls: Vec<ToolCall>) {
+        let Some(turn) = &mut self.turn else { return };
+        if calls.is_empty() {
+            // An answer without a word would leave the caller in silence.
+            let text = (turn.next_piece == 0).then(|| self.script.lines.texts.didnt_hear.clone());
+            return self.finish_reply(text, false);
+        }
+        self.history.tool_called(id, calls.clone());
+        let words_said = turn.next_piece > 0;
+        let mut ends_call = None;
+        for call in calls {
+            turn.tool_calls += 1;
+            let arguments = Pii::new(call.arguments.clone());
+            self.context.emit(Some(id), EventKind::ToolCalled { name: call.name.clone(), arguments });
+            let effect = self.script.tools.effect(&call.name);
+            if effect == Effect::EndsCall {
+                self.history.tool_returned(&call.id, r#"{"ok":true}"#);
+                ends_call = Some(goodbye_in(&call.arguments));
+            } else if turn.tool_calls > self.script.max_tool_calls {
+                self.history.tool_returned(&call.id, r#"{"error":"too many tool calls; answer the caller now"}"#);
+            } else {
+                turn.slow_tool = Some(call.name.clone());
+                self.tools.start(id, call);
+                let changes = effect == Effect::Changes;
+                self.core.handle_event(self.context.clock.now(), Event::ToolStarted { turn: id, changes });
+            }
+        }
+        turn.step = Step::Tools { ends_call: ends_call.is_some() };
+        if self.tools.is_done_with(id) {
+            let words = match ends_call {
+                Some(_) if words_said => None,
+                Some(goodbye) => Some(goodbye.unwrap_or_else(|| self.script.lines.texts.goodbye.clone())),
+                None => None,
+            };
+            self.after_tools(words);
+        }
+    }
+
+    fn on_tool(&mut self, returned: Returned) {
+        self.record(&returned);
+        let Some(turn) = &self.turn else { return };
+        match turn.step {
+            Step::Queued if !self.tools.changes_running() => {
+                self.tell_tools_finished();
+                self.think();
+            }
+            Step::Tools { .. } if self.tools.is_done_with(turn.id) => self.after_tools(None),
+            _ => {}
+        }
+    }
+
+    fn record(&mut self, returned: &Returned) {
+        self.history.tool_returned(&returned.call.id, &returned.outcome.content);
+        let ToolOutcome { succeeded, .. } = returned.outcome;
+        let (name, took) = (returned.call.name.clone(), returned.took);
+        self.context.emit(Some(returned.turn), EventKind::ToolReturned { name, took, succeeded });
+    }
+
+    fn after_tools(&mut self, goodbye: Option<String>) {
+        match self.turn.as_ref().map(|turn| &turn.step) {
+            Some(Step::Tools { ends_call: true }) => self.finish_reply(goodbye, true),
+            Some(Step::Tools { ends_call: false }) => {
+                self.tell_tools_finished();
+                self.think();
+            }
+            _ => {}
+        }
+    }
+
+    fn tell_tools_finished(&mut self) {
+        if let Some(turn) = &self.turn {
+            let id = turn.id;
+            self.tell(Event::ToolsFinished(id));
+        }
+    }
+
+    // ---- commands --------------------------------------------------------------------------
+
+    async fn execute(&mut self, command: Command) -> Option<EndReason> {
+        match command {
+            Command::AskFinal(pause) => {
+                self.pause_asked = self.context.clock.now();
+                self.inform_recogniser(SttInput::Paused(pause), scorer::Input::Score(pause));
+            }
+            Command::CommitUtterance => self.inform_recogniser(SttInput::Committed, scorer::Input::Committed),
+            Command::StartReply { turn, text, replaces } => self.start_reply(turn, &text, replaces),
+            Command::CancelReply(turn) => return self.cancel_reply(turn).await,
+            Command::Say { turn, line } => self.say(turn, line),
+            Command::Notice(notice) => self.notice(notice),
+            Command::HangUp(cause) => {
+                let _ = timeout(CARRIER_PATIENCE, self.links.carrier.send(Outbound::HangUp)).await;
+                return Some(end_reason(cause));
+            }
+        }
+        None
+    }
+
+    fn start_reply(&mut self, id: TurnId, text: &str, replaces: Option<TurnId>) {
+        if let Some(replaced) = replaces {
+            self.history.give_back(replaced);
+        }
+        let text = (self.script.normalise)(text);
+        let waited = self.turn_timeline().map(|timeline| timeline.measure(self.context.clock.now(), Duration::ZERO));
+        let waited = waited.map_or(Duration::ZERO, |latency| latency.endpointing);
+        self.context.emit(Some(id), EventKind::TurnCommitted { text: Pii::new(text.clone()), waited });
+        self.history.caller_said(id, &text);
+        let turn = self.turn_mut(id);
+        if self.tools.changes_running() {
+            turn.step = Step::Queued;
+            self.tell(Event::ToolStarted { turn: id, changes: false });
+        } else {
+            self.think();
+        }
+    }
+
+    fn think(&mut self) {
+        let tools = match &self.turn {
+            Some(turn) if turn.tool_calls > self.script.max_tool_calls => Arc::default(),
+            _ => self.script.tools.specs(),
+        };
+        let messages = self.history.messages();
+        let now = jiff::Zoned::now().with_time_zone(self.script.time_zone.clone());
+        let Some(turn) = &mut self.turn else { return };
+        turn.step = Step::Thinking;
+        let request = Request::Think(Think {
+            turn: turn.id,
+            request: LlmRequest { messages, tools, now },
+            next_piece: turn.next_piece,
+            cancel: turn.cancel.clone(),
+        });
+        self.request(request);
+    }
+
+    fn finish_reply(&mut self, text: Option<String>, ends_call: bool) {
+        let Some(turn) = &mut self.turn else { return };
+        turn.step = Step::Finishing { ends_call };
+        let request = Request::Finish { turn: turn.id, piece: turn.next_piece, text };
+        self.request(request);
+    }
+
+    fn request(&mut self, request: Request) {
+        if self.links.requests.try_send(request).is_err()
+            && let Some(turn) = &self.turn
+        {
+            let id = turn.id;
+            self.context.emit(Some(id), EventKind::QueueFull { stage: "llm" });
+            self.tell(Event::ReplyFailed(id));
+        }
+    }
+
+    async fn cancel_reply(&mut self, id: TurnId) -> Option<EndReason> {
+        let next = id.next();
+        self.links.fence.raise_to(next);
+        self.links.live.send_replace(next);
+        if let Some(turn) = self.turn.take_if(|turn| turn.id == id) {
+            turn.cancel.cancel();
+        }
+        self.tools.cancel(id);
+        let now = self.context.clock.now();
+        let heard = self.with_playout(|playout| {
+            let heard = playout.heard(now, id);
+            playout.cleared(now);
+            heard
+        });
+        self.awaiting_mark = None;
+        let heard = self.history.agent_heard(id, &heard);
+        self.context.emit(Some(id), EventKind::ReplyCancelled { heard: Pii::new(heard) });
+        let cleared = timeout(CARRIER_PATIENCE, self.links.carrier.send(Outbound::Clear)).await;
+        // A writer that takes nothing any more serves a dead line.
+        (!matches!(cleared, Ok(Ok(())))).then_some(EndReason::CallerHungUp)
+    }
+
+    fn say(&mut self, id: TurnId, line: Line) {
+        let lines = Arc::clone(&self.script.lines);
+        let tools = Arc::clone(&self.script.tools);
+        let slow_tool = self.turn.as_ref().and_then(|turn| turn.slow_tool.clone());
+        let text = match (line, slow_tool) {
+            (Line::ToolFiller(0), Some(tool)) => tools.filler(&tool),
+            _ => None,
+        };
+        let text = text.unwrap_or_else(|| lines.texts.text(line).to_owned());
+        if let (Line::ToolFiller(_), Some(name)) = (line, self.turn.as_ref().and_then(|t| t.slow_tool.clone())) {
+            self.context.emit(Some(id), EventKind::ToolSlow { name });
+        }
+        let is_filler = matches!(line, Line::Filler(_) | Line::ToolFiller(_));
+        let turn = self.turn_mut(id);
+        let piece = LINE_PIECES + turn.next_line;
+        turn.next_line += 1;
+        if !is_filler {
+            turn.step = Step::Finishing { ends_call: false };
+            self.history.agent_piece(id, piece, &text);
+        }
+        self.context.emit(Some(id), EventKind::ReplyPiece { piece, text: Pii::new(text.clone()) });
+        match lines.sound(&text) {
+            Some(ulaw) => {
+                let mut taken = self.links.fixed.try_send(Sound::Encoded { turn: id, piece, ulaw }).is_ok();
+                if !is_filler {
+                    taken &= self.links.fixed.try_send(Sound::End(id)).is_ok();
+                }
+                if !taken {
+                    self.context.emit(Some(id), EventKind::QueueFull { stage: "encode" });
+                }
+            }
+            None if is_filler => {}
+            None => self.request(Request::Finish { turn: id, piece, text: Some(text) }),
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let (turn, kind) = match notice {
+            Notice::Committed { turn, speech_end } => {
+                let now = self.context.clock.now();
+                self.turn_mut(turn).timeline = Some(Timeline::committed(speech_end, now));
+                return;
+            }
+            Notice::BargeIn { turn, onset } => {
+                (Some(turn), EventKind::BargeIn { after: self.context.clock.now() - onset })
+            }
+            Notice::SttSilent => (None, EventKind::SttSilent),
+            Notice::NothingUnderstood => (None, EventKind::NothingUnderstood),
+            Notice::LlmSlow(turn) => (Some(turn), EventKind::LlmSlow),
+            Notice::LlmGaveUp(turn) => (Some(turn), EventKind::LlmGaveUp),
+            // Its name is known where its filler is spoken.
+            Notice::ToolSlow(_) => return,
+            Notice::SilencePrompted(attempt) => (None, EventKind::SilencePrompted { attempt }),
+            Notice::Closing(cause) => (None, EventKind::CallClosing { reason: end_reason(cause) }),
+        };
+        self.context.emit(turn, kind);
+    }
+
+    // ---- small things ----------------------------------------------------------------------
+
+    /// The turn `id`, which becomes the current one.
+    fn turn_mut(&mut self, id: TurnId) -> &mut Turn {
+        let current = self.turn.take().filter(|turn| turn.id == id);
+        self.turn.insert(current.unwrap_or_else(|| Turn {
+            id,
+            cancel: CancellationToken::new(),
+            timeline: None,
+            next_piece: 0,
+            next_line: 0,
+            tool_calls: 0,
+            slow_tool: None,
+            step: Step::Thinking,
+        }))
+    }
+
+    fn turn_timeline(&self) -> Option<&Timeline> {
+        self.turn.as_ref()?.timeline.as_ref()
+    }
+
+    fn inform_recogniser(&self, stt: SttInput, score: scorer::Input) {
+        if self.links.stt.try_send(stt).is_err() {
+            self.context.emit(None, EventKind::QueueFull { stage: "stt" });
+        }
+        if let Some(scorer) = &self.links.scorer {
+            // Without a score the silence limits decide.
+            let _ = scorer.try_send(score);
+        }
+    }
+
+    fn with_playout<T>(&self, look: impl FnOnce(&mut Playout) -> T) -> T {
+        look(&mut self.links.playout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn goodbye_in(arguments: &str) -> Option<String> {
+    let arguments: serde_json::Value = serde_json::from_str(arguments).ok()?;
+    let goodbye = arguments.get("goodbye")?.as_str()?.trim();
+    (!goodbye.is_empty()).then(|| goodbye.to_owned())
+}
+
+fn end_reason(cause: Cause) -> EndReason {
+    match cause {
+        Cause::HungUp => EndReason::CallerHungUp,
+        Cause::Goodbye => EndReason::AgentGoodbye,
+        Cause::Silence => EndReason::CallerSilent,
+        Cause::Failure => EndReason::VendorFailure,
+        Cause::TimeLimit => EndReason::TimeLimit,
+        Cause::CloseWanted => EndReason::Draining,
+    }
+}

@@ -1,0 +1,108 @@
+//! The tools of one answer: reads run side by side, changes one after another, and a change is
+//! finished whatever happens to its turn.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::{AbortHandle, Id, JoinSet};
+
+use crate::chat::ToolCall;
+use crate::tools::{Effect, ToolOutcome, Tools};
+use crate::turn::TurnId;
+
+/// A tool that came back.
+#[derive(Debug)]
+pub(super) struct Returned {
+    pub(super) turn: TurnId,
+    pub(super) call: ToolCall,
+    pub(super) effect: Effect,
+    pub(super) outcome: ToolOutcome,
+    pub(super) took: Duration,
+}
+
+/// Runs the tools of one call.
+pub(super) struct ToolRunner {
+    tools: Arc<dyn Tools>,
+    running: JoinSet<(ToolOutcome, Duration)>,
+    calls: HashMap<Id, Running>,
+    /// Changes that wait for the change before them.
+    queued: VecDeque<(TurnId, ToolCall)>,
+}
+
+struct Running {
+    turn: TurnId,
+    call: ToolCall,
+    effect: Effect,
+    abort: AbortHandle,
+}
+
+impl ToolRunner {
+    pub(super) fn new(tools: Arc<dyn Tools>) -> Self {
+        Self { tools, running: JoinSet::new(), calls: HashMap::new(), queued: VecDeque::new() }
+    }
+
+    /// Starts a call; a change waits until no other change runs.
+    pub(super) fn start(&mut self, turn: TurnId, call: ToolCall) {
+        match self.tools.effect(&call.name) {
+            Effect::Changes if self.changes_running() => self.queued.push_back((turn, call)),
+            effect => self.spawn(turn, call, effect),
+        }
+    }
+
+    /// Whether a tool that changes something is under way.
+    pub(super) fn changes_running(&self) -> bool {
+        self.calls.values().any(|running| running.effect == Effect::Changes)
+    }
+
+    /// Whether nothing of `turn` is running or queued.
+    pub(super) fn is_done_with(&self, turn: TurnId) -> bool {
+        !self.calls.values().any(|running| running.turn == turn) && !self.queued.iter().any(|(of, _)| *of == turn)
+    }
+
+    /// Drops the reads of a cancelled turn and the changes that have not begun.
+    pub(super) fn cancel(&mut self, turn: TurnId) {
+        self.queued.retain(|(of, _)| *of != turn);
+        self.calls.retain(|_, running| {
+            let drop = running.turn == turn && running.effect != Effect::Changes;
+            if drop {
+                running.abort.abort();
+            }
+            !drop
+        });
+    }
+
+    /// The next tool to come back; never, while none runs.
+    pub(super) async fn next(&mut self) -> Returned {
+        loop {
+            let Some(joined) = self.running.join_next_with_id().await else {
+                return std::future::pending().await;
+            };
+            let (id, outcome, took) = match joined {
+                Ok((id, (outcome, took))) => (id, outcome, took),
+                Err(error) => {
+                    let content = r#"{"error":"the tool broke down; apologise and offer another way"}"#.to_owned();
+                    (error.id(), ToolOutcome { content, succeeded: false }, Duration::ZERO)
+                }
+            };
+            // A read of a cancelled turn is not missed.
+            let Some(Running { turn, call, effect, .. }) = self.calls.remove(&id) else { continue };
+            if effect == Effect::Changes
+                && let Some((turn, call)) = self.queued.pop_front()
+            {
+                self.spawn(turn, call, Effect::Changes);
+            }
+            return Returned { turn, call, effect, outcome, took };
+        }
+    }
+
+    fn spawn(&mut self, turn: TurnId, call: ToolCall, effect: Effect) {
+        let work = self.tools.call(call.clone());
+        let abort = self.running.spawn(async move {
+            let begun = Instant::now();
+            let outcome = work.await;
+            (outcome, begun.elapsed())
+        });
+        self.calls.insert(abort.id(), Running { turn, call, effect, abort });
+    }
+}

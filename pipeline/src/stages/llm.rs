@@ -1,0 +1,135 @@
+//! The model's stage: one request at a time becomes speakable pieces and tool calls.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Signal, Speak};
+use crate::chat::pieces::PieceCutter;
+use crate::chat::spoken;
+use crate::event::EventKind;
+use crate::pii::Pii;
+use crate::turn::TurnId;
+use crate::vendors::VendorError;
+use crate::vendors::llm::{Finish, Llm, LlmEvent, LlmRequest};
+
+/// Requests waiting for the model. Cancelled ones leave at once, so it never fills in practice; a
+/// request that finds it full fails its turn.
+pub const REQUESTS: usize = 8;
+
+/// What the session wants of this stage.
+pub enum Request {
+    /// Ask the model.
+    Think(Think),
+    /// Say `text`, if there is any, and nothing more in this turn.
+    Finish {
+        /// The turn.
+        turn: TurnId,
+        /// The number of the piece that `text` becomes.
+        piece: u32,
+        /// Words that do not come from the model.
+        text: Option<String>,
+    },
+}
+
+/// A question to the model.
+pub struct Think {
+    /// The turn it belongs to.
+    pub turn: TurnId,
+    /// The conversation and the tools.
+    pub request: LlmRequest,
+    /// The number of the turn's next piece: after tools a turn goes on.
+    pub next_piece: u32,
+    /// Cancelled when the turn is.
+    pub cancel: CancellationToken,
+}
+
+/// Runs until its input ends. Cancelling a request drops the vendor's stream.
+pub async fn run(
+    mut requests: mpsc::Receiver<Request>,
+    llm: Arc<dyn Llm>,
+    speak: mpsc::Sender<Speak>,
+    context: Context,
+) {
+    while let Some(request) = requests.recv().await {
+        match request {
+            Request::Think(Think { turn, request, next_piece, cancel }) => {
+                let mut answer = Answer { turn, next_piece, speak: &speak, context: &context };
+                let outcome = cancel.run_until_cancelled(answer.stream(llm.as_ref(), request)).await;
+                if let Some(Err(error)) = outcome {
+                    let (vendor, kind) = (error.vendor(), error.kind());
+                    context.emit(Some(turn), EventKind::VendorFailed { stage: "llm", vendor, kind });
+                    context.signal(Signal::LlmFailed(turn)).await;
+                }
+            }
+            Request::Finish { turn, piece, text } => {
+                let mut answer = Answer { turn, next_piece: piece, speak: &speak, context: &context };
+                if let Some(text) = text {
+                    answer.say(&text).await;
+                }
+                let _ = speak.send(Speak::End(turn)).await;
+            }
+        }
+    }
+}
+
+/// One answer on its way out.
+struct Answer<'a> {
+    turn: TurnId,
+    next_piece: u32,
+    speak: &'a mpsc::Sender<Speak>,
+    context: &'a Context,
+}
+
+impl Answer<'_> {
+    async fn stream(&mut self, llm: &dyn Llm, request: LlmRequest) -> Result<(), VendorError> {
+        let turn = self.turn;
+        let mut events = llm.answer(request);
+        let mut cutter = PieceCutter::default();
+        let mut calls = Vec::new();
+        let mut first = true;
+        while let Some(event) = events.next().await {
+            let event = event?;
+            if std::mem::take(&mut first) {
+                self.context.signal(Signal::FirstToken(turn)).await;
+            }
+            match event {
+                LlmEvent::Text(delta) => {
+                    for piece in cutter.push(&delta) {
+                        self.say(&piece).await;
+                    }
+                }
+                LlmEvent::ToolCall(call) => {
+                    // What is said before a tool is heard while the tool runs.
+                    if let Some(piece) = cutter.finish() {
+                        self.say(&piece).await;
+                    }
+                    calls.push(call);
+                }
+                LlmEvent::Done(finish) => {
+                    if let Some(piece) = cutter.finish() {
+                        self.say(&piece).await;
+                    }
+                    let next_piece = self.next_piece;
+                    self.context.signal(Signal::Answered { turn, finish, calls, next_piece }).await;
+                    return Ok(());
+                }
+            }
+        }
+        Err(VendorError::Failed { vendor: llm.name(), kind: "the answer broke off".to_owned() })
+    }
+
+    async fn say(&mut self, piece: &str) {
+        let text = spoken::speakable(piece);
+        if !text.chars().any(char::is_alphanumeric) {
+            return;
+        }
+        let (turn, piece) = (self.turn, self.next_piece);
+        self.next_piece += 1;
+        self.context.emit(Some(turn), EventKind::ReplyPiece { piece, text: Pii::new(text.clone()) });
+        self.context.signal(Signal::Piece { turn, piece, text: text.clone() }).await;
+        let _ = self.speak.send(Speak::Piece { turn, piece, text }).await;
+    }
+}
