@@ -85,22 +85,12 @@ impl<J: Job> Worker<J> {
     ///
     /// # Errors
     /// When the operating system gives no thread.
-    pub fn spawn<H>(
-        name: &'static str,
-        capacity: usize,
-        handlers: impl IntoIterator<Item = H>,
-    ) -> io::Result<Self>
+    pub fn spawn<H>(name: &'static str, capacity: usize, handlers: impl IntoIterator<Item = H>) -> io::Result<Self>
     where
         H: FnMut(J) + Send + 'static,
     {
-        let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue::new(capacity)),
-            work: Condvar::new(),
-        });
-        let mut worker = Self {
-            shared: Arc::clone(&shared),
-            threads: Vec::new(),
-        };
+        let shared = Arc::new(Shared { queue: Mutex::new(Queue::new(capacity)), work: Condvar::new() });
+        let mut worker = Self { shared: Arc::clone(&shared), threads: Vec::new() };
         for mut handler in handlers {
             let shared = Arc::clone(&shared);
             let run = move || {
@@ -111,9 +101,7 @@ impl<J: Job> Worker<J> {
                     }
                 }
             };
-            worker
-                .threads
-                .push(thread::Builder::new().name(name.to_owned()).spawn(run)?);
+            worker.threads.push(thread::Builder::new().name(name.to_owned()).spawn(run)?);
         }
         Ok(worker)
     }
@@ -173,10 +161,7 @@ impl<J: Job> Shared<J> {
             if let Some(job) = queue.pop() {
                 return Some(job);
             }
-            queue = self
-                .work
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -192,12 +177,7 @@ struct Queue<J> {
 
 impl<J: Job> Queue<J> {
     fn new(capacity: usize) -> Self {
-        Self {
-            urgent: VecDeque::new(),
-            routine: VecDeque::new(),
-            capacity,
-            closed: false,
-        }
+        Self { urgent: VecDeque::new(), routine: VecDeque::new(), capacity, closed: false }
     }
 
     fn len(&self) -> usize {
@@ -242,22 +222,15 @@ impl<J: Job> Queue<J> {
     }
 
     fn remove(&mut self, slot: Slot) -> Option<J> {
-        [&mut self.urgent, &mut self.routine]
-            .into_iter()
-            .find_map(|line| {
-                let at = line
-                    .iter()
-                    .position(|waiting| waiting.slot() == Some(slot))?;
-                line.remove(at)
-            })
+        [&mut self.urgent, &mut self.routine].into_iter().find_map(|line| {
+            let at = line.iter().position(|waiting| waiting.slot() == Some(slot))?;
+            line.remove(at)
+        })
     }
 
     fn close(&mut self) -> Vec<J> {
         self.closed = true;
-        self.urgent
-            .drain(..)
-            .chain(self.routine.drain(..))
-            .collect()
+        self.urgent.drain(..).chain(self.routine.drain(..)).collect()
     }
 
     fn line_mut(&mut self, urgency: Urgency) -> &mut VecDeque<J> {
@@ -292,25 +265,15 @@ mod tests {
     }
 
     fn urgent(name: &'static str) -> Errand {
-        Errand {
-            name,
-            slot: None,
-            urgency: Urgency::Urgent,
-        }
+        Errand { name, slot: None, urgency: Urgency::Urgent }
     }
 
     fn routine(name: &'static str) -> Errand {
-        Errand {
-            name,
-            slot: None,
-            urgency: Urgency::Routine,
-        }
+        Errand { name, slot: None, urgency: Urgency::Routine }
     }
 
     fn names(queue: &mut Queue<Errand>) -> Vec<&'static str> {
-        std::iter::from_fn(|| queue.pop())
-            .map(|errand| errand.name)
-            .collect()
+        std::iter::from_fn(|| queue.pop()).map(|errand| errand.name).collect()
     }
 
     #[test]
@@ -326,19 +289,10 @@ mod tests {
     fn keeps_only_the_newest_job_of_a_slot_and_its_place_in_the_line() {
         let slot = Some(Slot::unique());
         let mut queue = Queue::new(8);
-        let first = Errand {
-            slot,
-            ..routine("first guess")
-        };
+        let first = Errand { slot, ..routine("first guess") };
         queue.push(first.clone());
         queue.push(routine("somebody else's"));
-        assert_eq!(
-            queue.push(Errand {
-                slot,
-                ..routine("second guess")
-            }),
-            Submitted::Superseded(first)
-        );
+        assert_eq!(queue.push(Errand { slot, ..routine("second guess") }), Submitted::Superseded(first));
         assert_eq!(names(&mut queue), ["second guess", "somebody else's"]);
     }
 
@@ -347,18 +301,9 @@ mod tests {
         let slot = Some(Slot::unique());
         let mut queue = Queue::new(2);
         queue.push(routine("somebody else's"));
-        queue.push(Errand {
-            slot,
-            ..routine("guess")
-        });
-        let outcome = queue.push(Errand {
-            slot,
-            ..urgent("final")
-        });
-        assert!(matches!(
-            outcome,
-            Submitted::Superseded(Errand { name: "guess", .. })
-        ));
+        queue.push(Errand { slot, ..routine("guess") });
+        let outcome = queue.push(Errand { slot, ..urgent("final") });
+        assert!(matches!(outcome, Submitted::Superseded(Errand { name: "guess", .. })));
         assert_eq!(names(&mut queue), ["final", "somebody else's"]);
     }
 
@@ -368,14 +313,8 @@ mod tests {
         queue.push(routine("r1"));
         queue.push(routine("r2"));
         assert_eq!(queue.push(routine("r3")), Submitted::Refused(routine("r3")));
-        assert_eq!(
-            queue.push(urgent("u1")),
-            Submitted::Displaced(routine("r1"))
-        );
-        assert_eq!(
-            queue.push(urgent("u2")),
-            Submitted::Displaced(routine("r2"))
-        );
+        assert_eq!(queue.push(urgent("u1")), Submitted::Displaced(routine("r1")));
+        assert_eq!(queue.push(urgent("u2")), Submitted::Displaced(routine("r2")));
         assert_eq!(queue.push(urgent("u3")), Submitted::Refused(urgent("u3")));
         assert_eq!(names(&mut queue), ["u1", "u2"]);
     }
@@ -389,11 +328,7 @@ mod tests {
             let _ = go_rx.recv();
             assert_ne!(errand.name, "bad", "this job is meant to panic");
         };
-        (
-            Worker::spawn("gated", capacity, [handler]).unwrap(),
-            begun,
-            go,
-        )
+        (Worker::spawn("gated", capacity, [handler]).unwrap(), begun, go)
     }
 
     #[test]
@@ -439,10 +374,7 @@ mod tests {
     fn a_withdrawn_job_never_runs() {
         let slot = Slot::unique();
         let mut queue = Queue::new(4);
-        queue.push(Errand {
-            slot: Some(slot),
-            ..routine("guess")
-        });
+        queue.push(Errand { slot: Some(slot), ..routine("guess") });
         queue.push(routine("other"));
         assert_eq!(queue.remove(slot).map(|errand| errand.name), Some("guess"));
         assert_eq!(names(&mut queue), ["other"]);
