@@ -1,1 +1,3 @@
-//! net
+//! Connections to the outside: the only code of this crate that opens one.
+
+pub mod websocket;
