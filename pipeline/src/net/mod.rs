@@ -1,1 +1,4 @@
 //! net
+
+pub mod http;
+pub mod sse;
