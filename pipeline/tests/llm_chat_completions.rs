@@ -1,6 +1,8 @@
 //! Replays the recorded answers of servers of chat completions: whole, line by line and byte by
 //! byte, through the framer, the parser and the codec.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::convert::Infallible;
 use std::time::Duration;
 

@@ -219,8 +219,8 @@ mod tests {
             framer.push(chunk);
             found.extend(framer.next_event().unwrap());
         }
-        assert_eq!(found, [body.clone()]);
         assert_eq!(framer.work, body.len());
+        assert_eq!(found, [body]);
     }
 
     #[test]

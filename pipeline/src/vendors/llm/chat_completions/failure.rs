@@ -10,6 +10,13 @@ use serde_json::Value;
 use super::VENDOR;
 use crate::vendors::VendorError;
 
+/// Words for a key that is wrong or has no credit, whatever the status.
+const KEY_WORDS: [&str; 4] =
+    ["insufficient_quota", "billing_hard_limit_reached", "invalid_api_key", "authentication_error"];
+
+/// Words for a server that is busy, in answers that began well and have no status.
+const BUSY_WORDS: [&str; 3] = ["rate_limit_exceeded", "overloaded", "overloaded_error"];
+
 /// What an HTTP response with an error status means. `header` looks a header up by its lower-case
 /// name; `now` is needed for dates in `retry-after`.
 pub fn in_response<'a>(
@@ -47,14 +54,13 @@ fn classify(status: u16, word: Option<String>, retry_after: Option<Duration>, re
     };
     let busy = VendorError::Busy { vendor: VENDOR, status, retry_after };
     match (status, word.as_deref()) {
-        (402, _) | (_, Some("insufficient_quota" | "billing_hard_limit_reached")) => refused("OPENAI_API_KEY"),
-        (401 | 403, _) | (_, Some("invalid_api_key" | "authentication_error")) => refused("OPENAI_API_KEY"),
+        (401..=403, _) => refused("OPENAI_API_KEY"),
+        (_, Some(word)) if KEY_WORDS.contains(&word) => refused("OPENAI_API_KEY"),
         _ if retry == Some(false) => refused("LLM_MODEL"),
-        // The model wrote a tool call its own server could not read; it may do better next time.
-        (400, Some("tool_use_failed")) => failed(word),
         (429 | 498 | 503 | 529, _) => busy,
-        (0, Some("rate_limit_exceeded" | "overloaded" | "overloaded_error")) => busy,
-        (0 | 408 | 409 | 500..=599, _) => failed(word),
+        (0, Some(word)) if BUSY_WORDS.contains(&word) => busy,
+        // The model wrote a tool call its own server could not read; it may do better next time.
+        (0 | 408 | 409 | 500..=599, _) | (400, Some("tool_use_failed")) => failed(word),
         _ if retry == Some(true) => failed(word),
         (404, Some("model_not_found")) => refused("LLM_MODEL"),
         (300..=399 | 404 | 405, _) => refused("LLM_BASE_URL"),
