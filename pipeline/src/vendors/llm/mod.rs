@@ -1,5 +1,7 @@
 //! Language model: the seam.
 
+pub mod chat_completions;
+
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;

@@ -1,0 +1,258 @@
+//! Reads one answer: the data of its events in, text and tool calls out.
+
+use serde_json::Value;
+
+use super::assembler::CallAssembler;
+use super::think::ThinkFilter;
+use super::{VENDOR, failure};
+use crate::vendors::VendorError;
+use crate::vendors::llm::{Finish, LlmEvent};
+
+/// What an answer cost, where the server says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Tokens of the request.
+    pub prompt_tokens: u64,
+    /// Those of them that the server had in its cache.
+    pub cached_tokens: u64,
+    /// Tokens of the answer.
+    pub completion_tokens: u64,
+}
+
+/// One answer while it arrives.
+///
+/// Feed every event's data to [`Answer::handle_data`] and say [`Answer::handle_end`] when the body
+/// is over; a body that is one JSON document goes to [`Answer::handle_document`]. After an error or
+/// [`LlmEvent::Done`] nothing more comes out.
+#[derive(Debug, Default)]
+pub struct Answer {
+    think: ThinkFilter,
+    calls: CallAssembler,
+    called: bool,
+    finish: Option<Finish>,
+    over: bool,
+    tokens: u64,
+    usage: Option<Usage>,
+    extra_content: Vec<(String, Value)>,
+}
+
+impl Answer {
+    /// Takes the data of the next event.
+    pub fn handle_data(&mut self, data: &str, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        if self.over || data.trim().is_empty() {
+            return Ok(());
+        }
+        if data.trim() == "[DONE]" {
+            // Some servers finish without a reason; their `[DONE]` is a clean end all the same.
+            self.finish.get_or_insert(Finish::Stop);
+            return self.handle_end(out);
+        }
+        let chunk: Value =
+            serde_json::from_str(data).map_err(|_| malformed("a chunk of a chat completion", data.len()))?;
+        self.handle_chunk(&chunk, out).inspect_err(|_| self.over = true)
+    }
+
+    /// Takes a body that is one JSON document, from a server that does not stream.
+    pub fn handle_document(&mut self, body: &[u8], out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        let document: Value = serde_json::from_slice(body).map_err(|_| malformed("a chat completion", body.len()))?;
+        self.handle_chunk(&document, out)?;
+        self.handle_end(out)
+    }
+
+    /// The body is over, or nothing more of it is waited for.
+    pub fn handle_end(&mut self, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        if std::mem::replace(&mut self.over, true) {
+            return Ok(());
+        }
+        let finish = match self.finish {
+            Some(finish) => finish,
+            // Without a reason to stop, whole tool calls are the only sign of a whole answer.
+            None if self.calls.is_empty() || self.calls.is_cut() => return Err(cut_off()),
+            None => Finish::ToolCalls,
+        };
+        self.flush(out);
+        out.push(LlmEvent::Done(if self.called { Finish::ToolCalls } else { finish }));
+        Ok(())
+    }
+
+    /// Whether the model has said all it wants. What may still follow is bookkeeping.
+    pub fn has_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Whether `Done` was handed out.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Grows with every token that arrives, spoken or not: a sign that the model is at work.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// What the answer cost, if the server said so.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// What the server wants to see again beside a tool call, by the call's id.
+    pub fn take_extra_content(&mut self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.extra_content)
+    }
+
+    fn handle_chunk(&mut self, chunk: &Value, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        if !self.has_finished()
+            && let Some(error) = failure::in_stream(chunk)
+        {
+            return Err(error);
+        }
+        self.usage = usage(&chunk["usage"]).or(usage(&chunk["x_groq"]["usage"])).or(self.usage);
+        let Some(choice) = chunk["choices"].get(0) else { return Ok(()) };
+        let delta = match &choice["delta"] {
+            Value::Null => &choice["message"],
+            delta => delta,
+        };
+        for field in ["content", "refusal"] {
+            self.handle_text(&text_of(&delta[field]), out);
+        }
+        for call in delta["tool_calls"].as_array().into_iter().flatten() {
+            self.tokens += 1;
+            self.calls.push(call);
+        }
+        let reasons = ["reasoning_content", "reasoning"];
+        self.tokens += u64::from(reasons.iter().any(|&field| !text_of(&delta[field]).is_empty()));
+        if let Some(reason) = choice["finish_reason"].as_str() {
+            self.tokens += 1;
+            self.finish = Some(finish(reason));
+            self.flush(out);
+        }
+        Ok(())
+    }
+
+    fn handle_text(&mut self, text: &str, out: &mut Vec<LlmEvent>) {
+        if text.is_empty() {
+            return;
+        }
+        self.tokens += 1;
+        let visible = self.think.push(text);
+        if !visible.is_empty() {
+            out.push(LlmEvent::Text(visible));
+        }
+    }
+
+    /// Hands out what was held back.
+    fn flush(&mut self, out: &mut Vec<LlmEvent>) {
+        let held = self.think.finish();
+        if !held.is_empty() {
+            out.push(LlmEvent::Text(held));
+        }
+        for assembled in self.calls.finish() {
+            self.called = true;
+            if let Some(extra) = assembled.extra_content {
+                self.extra_content.push((assembled.call.id.clone(), extra));
+            }
+            out.push(LlmEvent::ToolCall(assembled.call));
+        }
+    }
+}
+
+/// Text of a field that is a string or, at some servers, a list of parts.
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        _ => String::new(),
+    }
+}
+
+fn finish(reason: &str) -> Finish {
+    match reason {
+        "length" | "max_tokens" => Finish::Length,
+        "content_filter" => Finish::Filtered,
+        _ => Finish::Stop,
+    }
+}
+
+fn usage(value: &Value) -> Option<Usage> {
+    Some(Usage {
+        prompt_tokens: value["prompt_tokens"].as_u64()?,
+        cached_tokens: value["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap_or(0),
+        completion_tokens: value["completion_tokens"].as_u64().unwrap_or(0),
+    })
+}
+
+fn malformed(expected: &'static str, size_bytes: usize) -> VendorError {
+    VendorError::Malformed { vendor: VENDOR, expected, size_bytes }
+}
+
+fn cut_off() -> VendorError {
+    let cause = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the answer ended without a reason to stop");
+    VendorError::Disconnected { vendor: VENDOR, cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(chunks: &[&str]) -> (Vec<LlmEvent>, Result<(), VendorError>) {
+        let (mut answer, mut out) = (Answer::default(), Vec::new());
+        let result = chunks
+            .iter()
+            .try_for_each(|data| answer.handle_data(data, &mut out))
+            .and_then(|()| answer.handle_end(&mut out));
+        (out, result)
+    }
+
+    #[test]
+    fn content_in_parts_is_spoken_without_the_thinking_parts() {
+        let (out, result) = read(&[
+            r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[]},{"type":"text","text":"Hi."}]}}]}"#,
+            "[DONE]",
+        ]);
+        result.unwrap();
+        assert_eq!(out, [LlmEvent::Text("Hi.".into()), LlmEvent::Done(Finish::Stop)]);
+    }
+
+    #[test]
+    fn a_refusal_is_spoken() {
+        let (out, _) = read(&[r#"{"choices":[{"delta":{"refusal":"I can't."}}]}"#]);
+        assert_eq!(out, [LlmEvent::Text("I can't.".into())]);
+    }
+
+    #[test]
+    fn a_tool_call_cut_off_inside_its_arguments_is_not_made() {
+        let (out, result) = read(&[
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}]}}]}"#,
+        ]);
+        assert_eq!(out, []);
+        assert!(matches!(result, Err(VendorError::Disconnected { .. })));
+    }
+
+    #[test]
+    fn a_whole_tool_call_counts_though_the_server_just_hangs_up() {
+        let (out, result) = read(&[
+            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#,
+        ]);
+        result.unwrap();
+        assert_eq!(out.last(), Some(&LlmEvent::Done(Finish::ToolCalls)));
+    }
+
+    #[test]
+    fn text_that_only_began_like_a_tag_is_spoken_at_the_end() {
+        let (out, _) = read(&[
+            r#"{"choices":[{"delta":{"content":"a <"}}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#,
+            r#"{"error":{"message":"late"}}"#,
+        ]);
+        let text = |text: &str| LlmEvent::Text(text.into());
+        assert_eq!(out, [text("a "), text("<"), LlmEvent::Done(Finish::Filtered)]);
+    }
+
+    #[test]
+    fn data_that_is_not_json_is_malformed_and_not_quoted() {
+        let (_, result) = read(&["the caller said"]);
+        let error = result.unwrap_err();
+        assert!(matches!(error, VendorError::Malformed { size_bytes: 15, .. }));
+        assert!(!error.to_string().contains("caller"));
+    }
+}
