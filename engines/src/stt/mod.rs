@@ -10,7 +10,6 @@
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -83,12 +82,13 @@ impl MoonshineStt {
         self.worker.waiting()
     }
 
-    /// Recognises one recording of at most [`UtteranceSettings::segment_max`], outside any call.
+    /// Recognises a recording at 16 kHz, of any length, outside any call.
     ///
     /// # Errors
     /// When the queue is full or the network fails.
-    pub fn recognise(&self, recording: Arc<[i16]>) -> impl Future<Output = Result<String, VendorError>> + Send + use<> {
-        let (job, answer) = Recognition::new(Slot::unique(), vec![recording], Urgency::Urgent);
+    pub fn recognise(&self, recording: &[i16]) -> impl Future<Output = Result<String, VendorError>> + Send + use<> {
+        let segments = utterance::cut(recording, self.settings.segment_max);
+        let (job, answer) = Recognition::new(Slot::unique(), segments, Urgency::Urgent);
         // What is given back closes the answer.
         drop(self.worker.submit(job));
         answer.map(|answer| match answer {
@@ -240,6 +240,3 @@ async fn next_answer<T>(answers: &mut FuturesUnordered<BoxFuture<'static, (Reque
         None => pending().await,
     }
 }
-
-/// The longest recording that is recognised in one go.
-pub const LONGEST_RECORDING: Duration = Duration::from_secs(25);

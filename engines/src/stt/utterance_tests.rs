@@ -192,6 +192,17 @@ fn a_long_speech_is_cut_where_it_is_quiet_and_stitched() {
 }
 
 #[test]
+fn a_recording_is_cut_where_it_is_quiet_and_loses_nothing_but_silence() {
+    let recording = [sound(13_000), silence(400), sound(9_000), silence(30_000)].concat();
+    let lengths: Vec<_> =
+        cut(&recording, Duration::from_secs(15)).iter().map(|segment| millis(segment.len())).collect();
+    assert_eq!(lengths.len(), 2, "{lengths:?}");
+    assert!((13_000..=13_400).contains(&lengths[0]), "{lengths:?}");
+    assert!(lengths.iter().sum::<usize>() >= 22_400, "{lengths:?}");
+    assert_eq!(cut(&silence(200), Duration::from_secs(15)), Vec::<Arc<[i16]>>::new());
+}
+
+#[test]
 fn tells_when_the_newest_request_was_left_out() {
     let mut utterance = utterance();
     utterance.speech_started();
