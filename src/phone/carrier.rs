@@ -197,11 +197,7 @@ pub fn read(text: &str, stream_sid: &str) -> Result<GatewayMessage, Fault> {
     if message.is_empty() { Ok(parsed) } else { Err(Fault::ExtraField { event }) }
 }
 
-fn take_text(
-    object: &mut Map<String, Value>,
-    event: &'static str,
-    field: &'static str,
-) -> Result<String, Fault> {
+fn take_text(object: &mut Map<String, Value>, event: &'static str, field: &'static str) -> Result<String, Fault> {
     match object.remove(field) {
         Some(Value::String(text)) => Ok(text),
         _ => Err(Fault::MissingField { event, field }),
@@ -288,10 +284,7 @@ mod tests {
             of(json!({"event": "media", "streamSid": SID, "media": {"payload": "/w==", "track": "x"}})),
             Fault::ExtraField { event: "media" }
         );
-        assert_eq!(
-            of(json!({"event": "clear", "streamSid": SID, "clear": {}})),
-            Fault::ExtraField { event: "clear" }
-        );
+        assert_eq!(of(json!({"event": "clear", "streamSid": SID, "clear": {}})), Fault::ExtraField { event: "clear" });
         assert_eq!(
             of(json!({"event": "mark", "streamSid": SID, "mark": {"name": 7}})),
             Fault::MissingField { event: "mark", field: "name" }

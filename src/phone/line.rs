@@ -229,6 +229,21 @@ impl Line {
         self.playout.heard()
     }
 
+    /// What the caller heard between two moments, at 8 kHz; silence where nothing was played.
+    pub fn heard_between(&self, from: CallTime, until: CallTime) -> Vec<i16> {
+        let place = |at: CallTime| ((at - from).as_micros() / 125) as usize;
+        let mut samples = vec![0; place(until)];
+        for span in self.heard() {
+            // A span that began earlier is cut, one that begins later is moved to its place.
+            let skipped = ((from - span.at).as_micros() / 125) as usize;
+            let target = samples.iter_mut().skip(place(span.at));
+            for (sample, &byte) in target.zip(span.ulaw.iter().skip(skipped)) {
+                *sample = ulaw::decode(byte);
+            }
+        }
+        samples
+    }
+
     /// Both legs so far.
     pub fn legs(&self) -> &Legs {
         &self.legs
@@ -257,8 +272,7 @@ impl Line {
             self.timer.caller_speaks();
             if frame.utterance_ends {
                 let audible = |last: CallTime| until - last < super::FRAME * 10;
-                let talked_over = self.voice.speaking_since.is_some()
-                    && self.voice.last_audible.is_some_and(audible);
+                let talked_over = self.voice.speaking_since.is_some() && self.voice.last_audible.is_some_and(audible);
                 self.timer.caller_stopped(until, talked_over);
             }
         }

@@ -19,24 +19,21 @@ use std::time::Duration;
 mod call;
 pub mod caller;
 pub mod carrier;
-pub mod cli;
 mod events;
 pub mod latency;
 pub mod line;
+mod live;
 pub mod playout;
-mod report;
-pub mod script;
 mod settings;
 pub mod signature;
 pub mod speech_activity;
 mod stream;
-mod transcript;
 pub mod twiml;
-pub mod wav;
 mod webhook;
 
-pub use call::{LiveCall, Phone, Waited};
+pub use call::Phone;
 pub use events::{EndedBy, PhoneError, PhoneEvent};
+pub use live::{CallRecord, LiveCall, Waited};
 pub use settings::{Faults, PhoneSettings};
 
 /// One frame: what a carrier sends and plays in one go.

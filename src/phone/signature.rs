@@ -17,8 +17,7 @@ pub fn sign(auth_token: &str, url: &str, form: &[(String, String)]) -> String {
     for (name, value) in form {
         fields.entry(name).or_default().insert(value);
     }
-    let mut mac =
-        Hmac::<Sha1>::new_from_slice(auth_token.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());
     for (name, values) in fields {
         for value in values {

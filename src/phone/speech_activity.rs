@@ -41,8 +41,7 @@ pub fn voiced_range(samples: &[i16]) -> Option<Range<usize>> {
     }
     let loud = loud_at(&levels, 0.95);
     let noise = loud_at(&levels, 0.1);
-    let threshold =
-        FLOOR_RMS.max(loud / BELOW_LOUD).max((noise * ABOVE_NOISE).min(loud / ABOVE_NOISE));
+    let threshold = FLOOR_RMS.max(loud / BELOW_LOUD).max((noise * ABOVE_NOISE).min(loud / ABOVE_NOISE));
     let first = windows.iter().position(|&level| level > threshold)?;
     let last = windows.iter().rposition(|&level| level > threshold)?;
     let start = first * WINDOW + first_audible(window(samples, first), threshold);

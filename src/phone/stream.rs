@@ -106,10 +106,7 @@ pub(super) enum StreamEnd {
     /// The gateway closed the socket.
     GatewayClosed,
     /// The gateway broke the rules or the connection.
-    Failed {
-        code: u32,
-        problem: String,
-    },
+    Failed { code: u32, problem: String },
 }
 
 enum Inbound {
@@ -247,10 +244,7 @@ async fn hold<R>(reader: WsReader<R>, inbound: mpsc::Sender<Inbound>) {
     drop(reader);
 }
 
-async fn write<W: AsyncWrite + Unpin>(
-    mut writer: WsWriter<W>,
-    mut outbound: mpsc::Receiver<WsMessage>,
-) {
+async fn write<W: AsyncWrite + Unpin>(mut writer: WsWriter<W>, mut outbound: mpsc::Receiver<WsMessage>) {
     let mut reader_lives = true;
     loop {
         tokio::select! {

@@ -158,9 +158,7 @@ pub fn stream_url(document: &Url, written: &str, plain_allowed: bool) -> Result<
     match url.scheme() {
         "wss" => Ok(url),
         "ws" if plain_allowed && is_loopback(&url) => Ok(url),
-        "ws" if plain_allowed => {
-            Err(format!("{url} is not wss, and plain ws is taken only on a loopback address"))
-        }
+        "ws" if plain_allowed => Err(format!("{url} is not wss, and plain ws is taken only on a loopback address")),
         _ => Err(format!("{url} is not wss")),
     }
 }
@@ -223,10 +221,7 @@ fn connect(element: &Element) -> Result<Verb, TwimlError> {
     element.allow(&["action", "method"])?;
     element.only_post("method")?;
     let [noun] = element.children.as_slice() else {
-        return Err(TwimlError::Missing {
-            element: element.name.clone(),
-            missing: "single <Stream>",
-        });
+        return Err(TwimlError::Missing { element: element.name.clone(), missing: "single <Stream>" });
     };
     if noun.name != "Stream" {
         return Err(noun.misplaced_in(element));
@@ -319,9 +314,7 @@ impl Element {
         let mut attributes = BTreeMap::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(|error| error.to_string())?;
-            let value = attribute
-                .normalized_value(XmlVersion::Explicit1_0)
-                .map_err(|error| error.to_string())?;
+            let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|error| error.to_string())?;
             attributes.insert(attribute.key.as_ref().to_owned(), value.into_owned());
         }
         Ok(Self { name: tag.name().as_ref().to_owned(), attributes, ..Self::default() })
@@ -330,10 +323,7 @@ impl Element {
     fn allow(&self, names: &[&str]) -> Result<(), TwimlError> {
         match self.attributes.keys().find(|name| !names.contains(&name.as_str())) {
             None => Ok(()),
-            Some(name) => Err(TwimlError::UnknownAttribute {
-                element: self.name.clone(),
-                attribute: name.clone(),
-            }),
+            Some(name) => Err(TwimlError::UnknownAttribute { element: self.name.clone(), attribute: name.clone() }),
         }
     }
 

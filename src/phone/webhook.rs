@@ -55,12 +55,7 @@ impl Webhooks {
             field("From", &settings.from),
             field("To", &settings.to),
         ];
-        Ok(Self {
-            client,
-            auth_token: settings.auth_token.clone(),
-            call,
-            answer_timeout: settings.answer_timeout,
-        })
+        Ok(Self { client, auth_token: settings.auth_token.clone(), call, answer_timeout: settings.answer_timeout })
     }
 
     /// What the gateway wants done with the call.
@@ -83,17 +78,11 @@ impl Webhooks {
             return Err(unusable(format!("its content type is {kind:?}, but must be text/xml")));
         }
         let xml = read_body(answer).await.map_err(unusable)?;
-        twiml::parse(&xml)
-            .map_err(|problem| PhoneError::BadTwiml { url: url.to_string(), problem })
+        twiml::parse(&xml).map_err(|problem| PhoneError::BadTwiml { url: url.to_string(), problem })
     }
 
     /// Tells the gateway how the call ended.
-    pub(super) async fn call_ended(
-        &self,
-        url: &Url,
-        status: &str,
-        duration: Duration,
-    ) -> Result<(), String> {
+    pub(super) async fn call_ended(&self, url: &Url, status: &str, duration: Duration) -> Result<(), String> {
         let seconds = duration.as_secs_f64().round() as u64;
         let now = Timestamp::now().to_zoned(TimeZone::UTC);
         let now = jiff::fmt::rfc2822::to_string(&now).unwrap_or_default();
@@ -135,11 +124,7 @@ impl Webhooks {
         Some(sign(token.expose_secret(), url, &[]))
     }
 
-    async fn notify(
-        &self,
-        url: &Url,
-        fields: impl IntoIterator<Item = (&'static str, String)>,
-    ) -> Result<(), String> {
+    async fn notify(&self, url: &Url, fields: impl IntoIterator<Item = (&'static str, String)>) -> Result<(), String> {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         match self.post(url, fields, CALLBACK_TIMEOUT).await {
             Ok(answer) if answer.status().is_success() => Ok(()),

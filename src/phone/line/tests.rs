@@ -9,10 +9,7 @@ const STREAM: &str = "MZ00000000000000000000000000000003";
 const RECORDED: &str = include_str!("../../../tests/vectors/call_twilio.json");
 
 fn sids() -> Sids {
-    Sids {
-        account: "AC00000000000000000000000000000001".into(),
-        call: "CA00000000000000000000000000000002".into(),
-    }
+    Sids { account: "AC00000000000000000000000000000001".into(), call: "CA00000000000000000000000000000002".into() }
 }
 
 fn at(millis: u64) -> CallTime {
@@ -123,8 +120,8 @@ fn replays_a_recorded_call_message_by_message() {
         assert_eq!(sent.pop_front().as_ref(), Some(frame), "at {now:?}");
         compared += 1;
     }
-    assert_eq!(sent, []);
-    assert_eq!(compared, 20);
+    assert!(sent.is_empty(), "{sent:?}");
+    assert_eq!(compared, 19);
 }
 
 #[test]
@@ -209,7 +206,7 @@ fn a_clear_silences_the_agent_at_once_and_the_next_reply_is_timed() {
             PhoneEvent::MarkEchoed { played: false, .. }
         ]
     ));
-    run(&mut line, 1_302..1_800);
+    run(&mut line, 1_300..1_800);
     line.receive(at(1_805), &media(&agent_voice(ms(500))));
     run(&mut line, 1_805..2_000);
     let [latency] = line.latencies() else { panic!("{:?}", line.latencies()) };
@@ -243,11 +240,9 @@ fn unknown_events_come_between_the_known_ones_with_the_same_sequence() {
     let events: Vec<_> = sent.iter().map(|message| message["event"].as_str().unwrap()).collect();
     assert_eq!(events[..3], ["connected", "weather", "start"]);
     assert_eq!(events.last(), Some(&"weather"));
-    let sequence: Vec<u64> = sent[1..]
-        .iter()
-        .map(|message| message["sequenceNumber"].as_str().unwrap().parse().unwrap())
-        .collect();
-    assert!(sequence.iter().copied().eq(1..=52), "{sequence:?}");
+    let sequence: Vec<u64> =
+        sent[1..].iter().map(|message| message["sequenceNumber"].as_str().unwrap().parse().unwrap()).collect();
+    assert!(sequence.iter().copied().eq(1..=53), "{sequence:?}");
 }
 
 #[test]
