@@ -27,7 +27,7 @@ use crate::stages::{self, Context, decode, encode, llm, resample, scorer, stt, t
 use crate::time::CallClock;
 use crate::tools::Tools;
 use crate::turn::{TurnId, TurnPolicy};
-use crate::vad::{Referee, SpeechDetector, VadSettings};
+use crate::vad::{Referee, SpeechDetector, VadSettings, WebRtcVad};
 use crate::vendors::llm::Llm;
 use crate::vendors::stt::{Stt, TurnDetector};
 use crate::vendors::tts::Tts;
@@ -155,7 +155,7 @@ fn wire(
     let (decoded, to_vad) = mpsc::channel(stages::INBOUND_FRAMES);
     let (detected, to_resample) = mpsc::channel(stages::INBOUND_FRAMES);
     tasks.spawn(decode::run(line.inbound, decoded, context.clone()));
-    let detector = SpeechDetector::telephony(setup.vad, setup.referee);
+    let detector = SpeechDetector::new(setup.vad, Box::new(WebRtcVad::new()), setup.referee);
     tasks.spawn(vad::run(to_vad, detected, detector, setup.policy.barge_in_after, context.clone()));
     let stt_line = recogniser.open();
     let scorer = turn_detector.map(|model| {

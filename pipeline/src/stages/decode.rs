@@ -35,8 +35,17 @@ pub struct TimedFrame {
     pub end: CallTime,
 }
 
+/// What the ear is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Heard {
+    /// 20 ms of audio.
+    Frame(TimedFrame),
+    /// The caller pressed a key: the audio around it holds a tone that is no speech.
+    Key(CallTime),
+}
+
 /// Runs until the caller is gone.
-pub async fn run(mut carrier: mpsc::Receiver<Inbound>, frames: mpsc::Sender<TimedFrame>, context: Context) {
+pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>, context: Context) {
     let mut decoder = Decoder::default();
     let mut drops = Drops::of("decode");
     let mut pcm = Vec::with_capacity(FRAME_SAMPLES);
@@ -51,12 +60,16 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, frames: mpsc::Sender<Time
                 pcm.clear();
                 ulaw::decode_into(&bytes, &mut pcm);
                 decoder.push(context.clock.now(), &pcm, |frame| {
-                    if frames.try_send(frame).is_err() {
+                    if next.try_send(Heard::Frame(frame)).is_err() {
                         drops.count(&context);
                     }
                 });
             }
-            Inbound::Digit(key) => context.signal(Signal::Digit(key)).await,
+            Inbound::Digit(key) => {
+                // Lost only where audio is lost as well.
+                let _ = next.try_send(Heard::Key(context.clock.now()));
+                context.signal(Signal::Digit(key)).await;
+            }
             Inbound::Mark(name) => context.signal(Signal::Mark(name)).await,
             Inbound::HungUp => return context.signal(Signal::HungUp).await,
         }

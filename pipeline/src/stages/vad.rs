@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::decode::TimedFrame;
+use super::decode::{Heard, TimedFrame};
 use super::{Context, Drops, Signal};
 use crate::event::EventKind;
 use crate::time::CallTime;
@@ -15,7 +15,7 @@ use crate::vad::{SpeechDetector, VadChange};
 /// `sustained_after` is the barge-in time: speech that has lasted so long, counted from its onset
 /// to its newest voiced frame, is reported once.
 pub async fn run(
-    mut frames: mpsc::Receiver<TimedFrame>,
+    mut heard: mpsc::Receiver<Heard>,
     next: mpsc::Sender<TimedFrame>,
     mut detector: SpeechDetector,
     sustained_after: Duration,
@@ -23,7 +23,14 @@ pub async fn run(
 ) {
     let mut drops = Drops::of("vad");
     let mut speech = Speech::Silent;
-    while let Some(frame) = frames.recv().await {
+    while let Some(heard) = heard.recv().await {
+        let frame = match heard {
+            Heard::Frame(frame) => frame,
+            Heard::Key(at) => {
+                detector.keypad_pressed(at);
+                continue;
+            }
+        };
         let change = detector.push(frame.end, &frame.samples);
         if next.try_send(frame).is_err() {
             drops.count(&context);
