@@ -202,6 +202,7 @@ impl Driver {
                 self.history.agent_piece(id, piece, &text);
             }
             Signal::Words { turn: of, piece, words } if of == id => self.history.piece_words(id, piece, words),
+            Signal::Spoken { turn: of, piece, lasts } if of == id => self.history.piece_lasts(id, piece, lasts),
             Signal::FirstAudio(of) if of == id => {
                 if turn.timeline.as_mut().is_some_and(|timeline| timeline.first_audio(now)) {
                     self.context.emit(Some(id), EventKind::ReplyFirstAudio);
@@ -276,8 +277,11 @@ impl Driver {
                 self.history.tool_returned(&call.id, r#"{"error":"too many tool calls; answer the caller now"}"#);
             } else {
                 turn.slow_tool = Some(call.name.clone());
-                self.tools.start(id, call);
                 let changes = effect == Effect::Changes;
+                if changes {
+                    self.history.tool_has_effect(&call.id);
+                }
+                self.tools.start(id, call);
                 self.core.handle_event(self.context.clock.now(), Event::ToolStarted { turn: id, changes });
             }
         }
@@ -419,8 +423,8 @@ impl Driver {
             heard
         });
         self.awaiting_mark = None;
-        let heard = self.history.agent_heard(id, &heard);
-        self.context.emit(Some(id), EventKind::ReplyCancelled { heard: Pii::new(heard) });
+        self.history.agent_heard(id, &heard);
+        self.context.emit(Some(id), EventKind::ReplyCancelled { heard: Pii::new(self.history.heard_text(id)) });
         let cleared = timeout(CARRIER_PATIENCE, self.links.carrier.send(Outbound::Clear)).await;
         // A writer that takes nothing any more serves a dead line.
         (!matches!(cleared, Ok(Ok(())))).then_some(EndReason::CallerHungUp)

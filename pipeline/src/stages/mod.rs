@@ -133,6 +133,15 @@ pub enum Signal {
         /// In order.
         words: Vec<WordStart>,
     },
+    /// The synthesiser has finished a piece.
+    Spoken {
+        /// The turn.
+        turn: TurnId,
+        /// The piece.
+        piece: u32,
+        /// The length of its audio.
+        lasts: Duration,
+    },
     /// The synthesiser gave no audio for a piece, not even on the second attempt.
     TtsFailed(TurnId),
     /// Audio was handed to the carrier.

@@ -84,7 +84,12 @@ impl Stage {
         }
         for attempt in 1..=ATTEMPTS {
             match self.attempt(turn, piece, text).await? {
-                Spoken::Whole => return self.hand_on(turn, Sound::PieceEnd { turn, piece }).await,
+                Spoken::Whole { samples } => {
+                    let rate = u64::from(self.tts.sample_rate().hz());
+                    let lasts = Duration::from_micros(samples as u64 * 1_000_000 / rate);
+                    self.context.signal(Signal::Spoken { turn, piece, lasts }).await;
+                    return self.hand_on(turn, Sound::PieceEnd { turn, piece }).await;
+                }
                 // Half a piece is not repeated: the caller would hear its begin twice.
                 Spoken::Partly => {
                     self.hand_on(turn, Sound::PieceEnd { turn, piece }).await?;
@@ -103,7 +108,7 @@ impl Stage {
         let request =
             SpeakRequest { text: text.to_owned(), voice: Arc::clone(&self.voice.name), speed: self.voice.speed };
         let mut stream = self.tts.speak(request);
-        let mut spoken = Spoken::Nothing;
+        let mut total = 0;
         loop {
             match self.next(turn, &mut stream).await? {
                 Next::Event(TtsEvent::Audio(samples)) => {
@@ -111,14 +116,15 @@ impl Stage {
                         self.begun = Some(turn);
                         self.context.signal(Signal::FirstAudio(turn)).await;
                     }
-                    spoken = Spoken::Partly;
+                    total += samples.len();
                     self.hand_on(turn, Sound::Samples { turn, piece, samples }).await?;
                 }
                 Next::Event(TtsEvent::Words(words)) => {
                     self.context.signal(Signal::Words { turn, piece, words }).await;
                 }
-                Next::End => return Ok(if matches!(spoken, Spoken::Nothing) { spoken } else { Spoken::Whole }),
-                Next::Failed => return Ok(spoken),
+                Next::End | Next::Failed if total == 0 => return Ok(Spoken::Nothing),
+                Next::End => return Ok(Spoken::Whole { samples: total }),
+                Next::Failed => return Ok(Spoken::Partly),
             }
         }
     }
@@ -167,7 +173,7 @@ pub(super) async fn fenced_off(live: &mut watch::Receiver<TurnId>, turn: TurnId)
 enum Spoken {
     Nothing,
     Partly,
-    Whole,
+    Whole { samples: usize },
 }
 
 enum Next {
