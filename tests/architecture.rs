@@ -19,10 +19,7 @@ const PIPELINE: &[(&str, &[&str])] = &[
     ("net", &["audio", "chat", "tools", "vendors"]),
     ("event", &["pii", "time", "turn"]),
     ("stages", &["audio", "chat", "event", "line", "net", "pii", "time", "tools", "turn", "vad", "vendors"]),
-    (
-        "session",
-        &["audio", "chat", "event", "line", "pii", "stages", "time", "tools", "turn", "vad", "vendors"],
-    ),
+    ("session", &["audio", "chat", "event", "line", "pii", "stages", "time", "tools", "turn", "vad", "vendors"]),
 ];
 
 /// The rooms of the server and the rooms of the server each may use.

@@ -139,7 +139,9 @@ impl Llm for ScriptedLlm {
             Answer::Slowly(delay, text) => {
                 let mut events = words(text);
                 events.push(Ok(LlmEvent::Done(Finish::Stop)));
-                stream::once(tokio::time::sleep(delay)).flat_map(move |()| stream::iter(std::mem::take(&mut events))).boxed()
+                stream::once(tokio::time::sleep(delay))
+                    .flat_map(move |()| stream::iter(std::mem::take(&mut events)))
+                    .boxed()
             }
             Answer::Never => stream::pending().boxed(),
             Answer::Breaks(text) => {
@@ -246,7 +248,8 @@ impl Tools for ScriptedTools {
 
     fn call(&self, call: ToolCall) -> BoxFuture<'static, ToolOutcome> {
         let finished = Arc::clone(&self.finished);
-        let (_, _, delay, answer) = self.tool(&call.name).unwrap_or(("", Effect::Reads, Duration::ZERO, "unknown tool"));
+        let (_, _, delay, answer) =
+            self.tool(&call.name).unwrap_or(("", Effect::Reads, Duration::ZERO, "unknown tool"));
         Box::pin(async move {
             tokio::time::sleep(delay).await;
             locked(&finished).push(call.name);

@@ -64,8 +64,7 @@ async fn an_interruption_stops_the_reply_and_keeps_what_was_heard() {
     let reply = "We have nine ten and eleven open on Saturday morning for all four of you.";
     let llm = ScriptedLlm::new(&[Answer::Says(reply), Answer::Says("Ten it is.")]);
     let asked = llm.asked();
-    let mut call =
-        Studio::answer(Cast { llm: Arc::new(llm), ..cast(&["What is open?", "Ten please."], &[]) }).await;
+    let mut call = Studio::answer(Cast { llm: Arc::new(llm), ..cast(&["What is open?", "Ten please."], &[]) }).await;
     call.listen().await;
     call.speak(ms(1_000)).await;
     call.wait(ms(1_600)).await;
@@ -82,10 +81,8 @@ async fn an_interruption_stops_the_reply_and_keeps_what_was_heard() {
 
 #[tokio::test(start_paused = true)]
 async fn a_booking_goes_on_although_the_caller_talks_over_it() {
-    let answers = [
-        Answer::Calls("Let me book that for you right away.", "bookTeeTime", "{}"),
-        Answer::Says("You are booked."),
-    ];
+    let answers =
+        [Answer::Calls("Let me book that for you right away.", "bookTeeTime", "{}"), Answer::Says("You are booked.")];
     let llm = ScriptedLlm::new(&answers);
     let asked = llm.asked();
     let tools = ScriptedTools::new(&[BOOK]);

@@ -364,11 +364,11 @@ impl Driver {
         let waited = waited.map_or(Duration::ZERO, |latency| latency.endpointing);
         self.context.emit(Some(id), EventKind::TurnCommitted { text: Pii::new(text.clone()), waited });
         self.history.caller_said(id, &text);
-        let turn = self.turn_mut(id);
         if self.tools.changes_running() {
-            turn.step = Step::Queued;
+            self.turn_mut(id).step = Step::Queued;
             self.tell(Event::ToolStarted { turn: id, changes: false });
         } else {
+            self.turn_mut(id);
             self.think();
         }
     }

@@ -54,14 +54,8 @@ impl LineTexts {
     }
 
     fn all(&self) -> impl Iterator<Item = &String> {
-        let single = [
-            &self.greeting,
-            &self.didnt_hear,
-            &self.silence_goodbye,
-            &self.apology,
-            &self.closing,
-            &self.goodbye,
-        ];
+        let single =
+            [&self.greeting, &self.didnt_hear, &self.silence_goodbye, &self.apology, &self.closing, &self.goodbye];
         single.into_iter().chain(&self.still_there).chain(&self.fillers).chain(&self.tool_fillers)
     }
 }

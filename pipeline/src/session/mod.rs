@@ -116,12 +116,8 @@ pub struct Ends {
 pub async fn run(setup: CallSetup, line: Line, ends: Ends) -> EndReason {
     let clock = CallClock::start();
     let (signals_tx, signals) = mpsc::channel(stages::SIGNALS);
-    let context = Context {
-        call_id: Arc::clone(&setup.call_id),
-        clock,
-        events: Arc::clone(&setup.events),
-        signals: signals_tx,
-    };
+    let context =
+        Context { call_id: Arc::clone(&setup.call_id), clock, events: Arc::clone(&setup.events), signals: signals_tx };
     context.emit(
         None,
         EventKind::CallAnswered { agent: Arc::clone(&setup.agent), from: setup.from.clone(), to: setup.to.clone() },
@@ -129,10 +125,7 @@ pub async fn run(setup: CallSetup, line: Line, ends: Ends) -> EndReason {
     let mut tasks = JoinSet::new();
     let (driver, ends_kill) = wire(setup, line, ends, &context, &mut tasks);
     let mut driver = driver;
-    let reason = ends_kill
-        .run_until_cancelled(driver.run(signals))
-        .await
-        .unwrap_or(EndReason::Draining);
+    let reason = ends_kill.run_until_cancelled(driver.run(signals)).await.unwrap_or(EndReason::Draining);
     driver.finish(LAST_TOOLS).await;
     tasks.shutdown().await;
     context.emit(None, EventKind::CallEnded { reason, lasted: clock.now().since_answer() });

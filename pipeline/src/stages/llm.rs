@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Context, Signal, Speak};
 use crate::chat::pieces::PieceCutter;
-use crate::chat::spoken;
+use crate::chat::spoken::SpokenText;
 use crate::event::EventKind;
 use crate::pii::Pii;
 use crate::turn::TurnId;
 use crate::vendors::VendorError;
-use crate::vendors::llm::{Finish, Llm, LlmEvent, LlmRequest};
+use crate::vendors::llm::{Llm, LlmEvent, LlmRequest};
 
 /// Requests waiting for the model. Cancelled ones leave at once, so it never fills in practice; a
 /// request that finds it full fails its turn.
@@ -56,7 +56,8 @@ pub async fn run(
     while let Some(request) = requests.recv().await {
         match request {
             Request::Think(Think { turn, request, next_piece, cancel }) => {
-                let mut answer = Answer { turn, next_piece, speak: &speak, context: &context };
+                let mut answer =
+                    Answer { turn, next_piece, markup: SpokenText::new(), speak: &speak, context: &context };
                 let outcome = cancel.run_until_cancelled(answer.stream(llm.as_ref(), request)).await;
                 if let Some(Err(error)) = outcome {
                     let (vendor, kind) = (error.vendor(), error.kind());
@@ -65,7 +66,8 @@ pub async fn run(
                 }
             }
             Request::Finish { turn, piece, text } => {
-                let mut answer = Answer { turn, next_piece: piece, speak: &speak, context: &context };
+                let mut answer =
+                    Answer { turn, next_piece: piece, markup: SpokenText::new(), speak: &speak, context: &context };
                 if let Some(text) = text {
                     answer.say(&text).await;
                 }
@@ -79,6 +81,7 @@ pub async fn run(
 struct Answer<'a> {
     turn: TurnId,
     next_piece: u32,
+    markup: SpokenText,
     speak: &'a mpsc::Sender<Speak>,
     context: &'a Context,
 }
@@ -87,7 +90,7 @@ impl Answer<'_> {
     async fn stream(&mut self, llm: &dyn Llm, request: LlmRequest) -> Result<(), VendorError> {
         let turn = self.turn;
         let mut events = llm.answer(request);
-        let mut cutter = PieceCutter::default();
+        let mut cutter = PieceCutter::new();
         let mut calls = Vec::new();
         let mut first = true;
         while let Some(event) = events.next().await {
@@ -122,10 +125,7 @@ impl Answer<'_> {
     }
 
     async fn say(&mut self, piece: &str) {
-        let text = spoken::speakable(piece);
-        if !text.chars().any(char::is_alphanumeric) {
-            return;
-        }
+        let Some(text) = self.markup.clean(piece) else { return };
         let (turn, piece) = (self.turn, self.next_piece);
         self.next_piece += 1;
         self.context.emit(Some(turn), EventKind::ReplyPiece { piece, text: Pii::new(text.clone()) });

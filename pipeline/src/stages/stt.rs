@@ -15,10 +15,9 @@ pub async fn run(mut events: mpsc::Receiver<Result<SttEvent, VendorError>>, cont
             Ok(SttEvent::Final { pause, text }) => context.signal(Signal::Final { pause, text }).await,
             Ok(SttEvent::Overloaded) => context.emit(None, EventKind::QueueFull { stage: "stt" }),
             // The session's own deadlines notice a recogniser that stays mute.
-            Err(error) => context.emit(
-                None,
-                EventKind::VendorFailed { stage: "stt", vendor: error.vendor(), kind: error.kind() },
-            ),
+            Err(error) => {
+                context.emit(None, EventKind::VendorFailed { stage: "stt", vendor: error.vendor(), kind: error.kind() })
+            }
         }
     }
 }

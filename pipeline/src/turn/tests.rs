@@ -217,11 +217,8 @@ fn a_caller_who_goes_on_before_any_sound_is_still_in_the_same_thought() {
         (6_800, final_of(P2, "For four people.")),
         (6_810, scored(P2, 0.99)),
     ]);
-    let replaced = Command::StartReply {
-        turn: T2,
-        text: "A tee time please. For four people.".into(),
-        replaces: Some(T1),
-    };
+    let replaced =
+        Command::StartReply { turn: T2, text: "A tee time please. For four people.".into(), replaces: Some(T1) };
     let commands = play(&script, 7_000);
     assert!(commands.contains(&(5_640, Command::CancelReply(T1))));
     assert_eq!(commands.last(), Some(&(6_810, replaced)));
@@ -325,10 +322,7 @@ fn keys_are_collected_until_the_hash_or_a_quiet_moment() {
 fn a_key_silences_the_reply_at_once() {
     let mut script = is_being_answered();
     script.push((8_000, Digit('1')));
-    assert_eq!(
-        play(&script, 10_500)[4..],
-        [(8_000, Command::CancelReply(T1)), (10_000, start(T2, "(keypad) 1"))]
-    );
+    assert_eq!(play(&script, 10_500)[4..], [(8_000, Command::CancelReply(T1)), (10_000, start(T2, "(keypad) 1"))]);
 }
 
 #[test]
@@ -345,10 +339,8 @@ fn hangs_up_when_the_goodbye_was_played() {
 #[test]
 fn hangs_up_after_the_goodbye_even_when_its_mark_is_lost() {
     let mut script = asks_for_a_tee_time();
-    script.extend([
-        (6_000, AudioSent(T1)),
-        (6_500, ReplyComplete { turn: T1, plays_until: at(8_000), ends_call: true }),
-    ]);
+    script
+        .extend([(6_000, AudioSent(T1)), (6_500, ReplyComplete { turn: T1, plays_until: at(8_000), ends_call: true })]);
     assert_eq!(play(&script, 20_000)[4..], [(10_000, Command::HangUp(Cause::Goodbye))]);
 }
 
@@ -423,6 +415,11 @@ fn hearing_only_the_recogniser_is_hearing() {
 #[test]
 fn nothing_is_commanded_after_the_end() {
     let mut script = is_being_answered();
-    script.extend([(8_000, HungUp), (8_100, SpeechStarted { onset: at(8_050) }), (8_200, Digit('#')), (9_000, CloseWanted)]);
+    script.extend([
+        (8_000, HungUp),
+        (8_100, SpeechStarted { onset: at(8_050) }),
+        (8_200, Digit('#')),
+        (9_000, CloseWanted),
+    ]);
     assert_eq!(play(&script, 60_000)[4..], [(8_000, Command::HangUp(Cause::HungUp))]);
 }
