@@ -1,4 +1,14 @@
-//! What is said: messages, history, speakable pieces.
+//! What is said: messages, history, speakable pieces. Pure: no clock, no I/O.
+//!
+//! The model's text is cut into [`pieces`] while it is still being written, each piece is freed of
+//! markup by [`spoken`], and [`history`] keeps what was said beside what was heard.
+//!
+//! Not here: the models (`vendors::llm`), the tools (`tools`), when to speak (`turn`).
+
+mod heard;
+pub mod history;
+pub mod pieces;
+pub mod spoken;
 
 /// A request of the model to run a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
