@@ -114,6 +114,10 @@ fn inline(line: &str) -> String {
             rest = after;
             continue;
         }
+        if let Some(after) = rest.strip_prefix("~~") {
+            rest = after;
+            continue;
+        }
         let after = &rest[c.len_utf8()..];
         let next = after.chars().next();
         let before = out.chars().next_back();
@@ -124,7 +128,7 @@ fn inline(line: &str) -> String {
                 continue;
             }
             '`' => {}
-            '*' | '~' if is_emphasis(c, before, after) => {}
+            '*' if is_emphasis(before, next) => {}
             '_' if !(before.is_some_and(char::is_alphanumeric) && next.is_some_and(char::is_alphanumeric)) => {}
             _ if is_pictogram(c) => out.push(' '),
             _ if is_joiner(c) => {}
@@ -135,16 +139,11 @@ fn inline(line: &str) -> String {
     out.replace("&nbsp;", " ").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
 }
 
-/// Stars touch a word or each other; a star between two spaces is a sign of its own, and so is a
-/// single tilde ("~20").
-fn is_emphasis(c: char, before: Option<char>, after: &str) -> bool {
-    let next = after.chars().next();
-    if c == '~' {
-        return next == Some('~') || before == Some('~');
-    }
+/// Stars touch a word or each other; between two spaces or two numbers they are a sign of their own.
+fn is_emphasis(before: Option<char>, next: Option<char>) -> bool {
     let is_space = |c: Option<char>| c.is_none_or(char::is_whitespace);
-    let multiplies = |c: Option<char>| c.is_some_and(char::is_numeric);
-    !(is_space(before) && is_space(next) || multiplies(before) && multiplies(next))
+    let is_number = |c: Option<char>| c.is_some_and(char::is_numeric);
+    !(is_space(before) && is_space(next) || is_number(before) && is_number(next))
 }
 
 /// `[text](target)` or `![text](target)` at the beginning: its text and what follows.
