@@ -16,7 +16,6 @@ use crate::turn::TurnId;
 pub(super) struct Returned {
     pub(super) turn: TurnId,
     pub(super) call: ToolCall,
-    pub(super) effect: Effect,
     pub(super) outcome: ToolOutcome,
     pub(super) took: Duration,
 }
@@ -92,7 +91,7 @@ impl ToolRunner {
             {
                 self.spawn(turn, call, Effect::Changes);
             }
-            return Returned { turn, call, effect, outcome, took };
+            return Returned { turn, call, outcome, took };
         }
     }
 
