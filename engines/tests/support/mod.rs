@@ -15,12 +15,12 @@ const PROMPTS: &str = "/usr/share/asterisk/sounds/en_US_f_Allison";
 const READERS: &str = "/usr/share/pocketsphinx/test/data/librivox";
 
 /// The folder of prompts, or `None` after saying that the test is skipped.
-pub fn prompts() -> Option<PathBuf> {
+pub(crate) fn prompts() -> Option<PathBuf> {
     installed(PROMPTS, "asterisk-core-sounds-en-wav")
 }
 
 /// The folder of read sentences, or `None` after saying that the test is skipped.
-pub fn readers() -> Option<PathBuf> {
+pub(crate) fn readers() -> Option<PathBuf> {
     installed(READERS, "pocketsphinx-testdata")
 }
 
@@ -34,13 +34,13 @@ fn installed(folder: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// A clip as a recogniser gets it at the end of a phone line: through 8 kHz μ-law, at 16 kHz.
-pub fn through_a_telephone(clip: &Path) -> Vec<i16> {
+pub(crate) fn through_a_telephone(clip: &Path) -> Vec<i16> {
     let on_the_line = on_the_line(clip);
     twice_the_rate(&on_the_line)
 }
 
 /// A clip as the phone line carries it: 8 kHz, quantised by μ-law.
-pub fn on_the_line(clip: &Path) -> Vec<i16> {
+pub(crate) fn on_the_line(clip: &Path) -> Vec<i16> {
     let (samples, rate) = read_wav(clip);
     let narrow = match rate {
         8_000 => samples,
@@ -117,7 +117,7 @@ fn twice_the_rate(samples: &[i16]) -> Vec<i16> {
 }
 
 /// Words in lower case, digits and punctuation made comparable.
-pub fn words(text: &str) -> Vec<String> {
+pub(crate) fn words(text: &str) -> Vec<String> {
     let spelled = text
         .to_lowercase()
         .replace("it's", "it is")
@@ -138,7 +138,7 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// Words that must be changed, added or removed to get from one text to the other.
-pub fn word_errors(said: &str, recognised: &str) -> usize {
+pub(crate) fn word_errors(said: &str, recognised: &str) -> usize {
     let (said, recognised) = (words(said), words(recognised));
     let mut row: Vec<usize> = (0..=recognised.len()).collect();
     for (i, word) in said.iter().enumerate() {
