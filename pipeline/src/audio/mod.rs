@@ -1,4 +1,15 @@
 //! Samples: rates, μ-law, resampling, playout. Pure: no clock, no I/O.
+//!
+//! [`ulaw`] turns the phone's bytes into samples and back, [`resample`] changes their rate,
+//! [`frames`] cuts streams of any length into 20 ms, and [`playout`] keeps the account of what the
+//! carrier still holds and what the caller has heard.
+//!
+//! Not here: sockets and pacing by the clock (`stages`), speech detection (`vad`).
+
+pub mod frames;
+pub mod playout;
+pub mod resample;
+pub mod ulaw;
 
 /// Samples per second of one channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
