@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::session::Session;
 use ort::value::Tensor;
+use voice_pipeline::vad::Referee;
 
 use crate::runtime::{Runtime, RuntimeError};
 
@@ -100,5 +101,12 @@ impl SileroState {
             }
             _ => Err(ort::Error::new("the network gave no probability")),
         }
+    }
+}
+
+impl Referee for SileroState {
+    fn speech_probability(&mut self, samples: &[i16]) -> f32 {
+        // Before anything was heard, nobody speaks.
+        self.probability(samples).unwrap_or(0.0)
     }
 }

@@ -182,6 +182,34 @@ mod tests {
     }
 
     #[test]
+    fn gives_what_the_model_was_trained_with() {
+        // Values of the model authors' own feature extraction for 3 s of a rising tone.
+        let reference = [
+            ((0, 0), -0.113_348),
+            ((0, 520), 0.135_860),
+            ((5, 505), 1.532_803),
+            ((10, 560), 0.017_120),
+            ((15, 499), 0.200_480),
+            ((20, 600), -0.133_419),
+            ((33, 799), -0.114_279),
+            ((40, 700), -0.215_910),
+            ((79, 799), -0.207_816),
+            ((0, 500), 1.569_687),
+        ];
+        let sweep: Vec<i16> = (0..48_000)
+            .map(|i| {
+                let seconds = f64::from(i) / 16_000.0;
+                (6_000.0 * (TAU * (100.0 * seconds + 600.0 * seconds.powi(2))).sin()).floor() as i16
+            })
+            .collect();
+        let features = LogMel::new().features(&sweep);
+        for ((band, column), expected) in reference {
+            let value = features[band * FRAMES + column];
+            assert!((value - expected).abs() < 1e-3, "{value} in band {band}, column {column}");
+        }
+    }
+
+    #[test]
     fn nothing_lies_more_than_eight_decades_below_the_loudest() {
         let features = LogMel::new().features(&tone(440.0, SAMPLES));
         let loudest = features.iter().copied().fold(f32::MIN, f32::max);
