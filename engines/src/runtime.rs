@@ -108,6 +108,17 @@ impl Runtime {
         };
         load().map_err(|error| RuntimeError::Model { model: model.into(), reason: error.to_string() })
     }
+
+    /// Loads a network from its file's bytes, perhaps changed on the way; `model` names it in errors.
+    ///
+    /// # Errors
+    /// When the bytes are not a network this runtime can run.
+    pub fn session_from_bytes(self, model: &Path, bytes: &[u8]) -> Result<Session, RuntimeError> {
+        let load = || -> ort::Result<Session> {
+            Session::builder(self.0)?.with_intra_threads(1)?.with_inter_threads(1)?.commit_from_memory(bytes)
+        };
+        load().map_err(|error| RuntimeError::Model { model: model.into(), reason: error.to_string() })
+    }
 }
 
 /// A run of a network that failed, in the words of the vendors' seam.
