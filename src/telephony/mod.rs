@@ -1,1 +1,4 @@
-//! Room: telephony.
+//! Telephony.
+
+pub mod admission;
+pub mod twilio;
