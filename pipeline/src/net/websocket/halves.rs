@@ -174,6 +174,12 @@ impl<R: AsyncRead + Unpin> WsReader<R> {
         WsEnd::Violated(violation)
     }
 
+    /// Has the writer close the socket with `code`. For a reader's owner that finds fault with what
+    /// a message says; [`WsReader::drain`] is all that is left to do after it.
+    pub fn request_close(&self, code: u16) {
+        self.reply(ReplyKind::Close(code));
+    }
+
     fn reply(&self, reply: ReplyKind) {
         // Pongs leave the last place free and a close is sent once, so only a writer that is gone
         // makes this fail, and then there is nobody to answer.
