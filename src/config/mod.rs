@@ -1,1 +1,163 @@
-//! Room: config.
+//! Settings: from the environment to plain structs, with every problem reported at once.
+//!
+//! [`Config::read`] is the only reader of the environment in the program, through the
+//! [`Environment`] trait, so a test passes a map. Each setting is declared once, in `sections`, with
+//! its name, default, range and effect; [`settings_markdown`] writes docs/SETTINGS.md from that.
+//!
+//! What always holds:
+//! - a [`Config`] that exists is in range throughout, and its parts agree with one another;
+//! - no secret is part of an error, a warning or a `Debug` text.
+//!
+//! Not here: what the settings mean to the rooms that use them. `main.rs` hands each room its part.
+
+mod declare;
+mod environment;
+mod kinds;
+mod manual;
+mod reader;
+mod sections;
+mod spelling;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use environment::{Environment, ProcessEnvironment};
+pub use manual::settings_markdown;
+pub use reader::{ConfigErrors, Problem};
+pub use sections::{
+    AgentSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
+    ObservabilitySettings, ServerSettings, SpeechSettings, SttVendor, TtsVendor, TurnSettings, TwilioSettings,
+};
+
+use reader::Reader;
+
+/// Every setting of the gateway.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Listening and stopping.
+    pub server: ServerSettings,
+    /// The carrier's account.
+    pub twilio: TwilioSettings,
+    /// Agents and their tools.
+    pub agent: AgentSettings,
+    /// Recogniser and synthesiser.
+    pub speech: SpeechSettings,
+    /// Language model.
+    pub llm: LlmSettings,
+    /// When the floor changes hands.
+    pub turn: TurnSettings,
+    /// Logs and events.
+    pub observability: ObservabilitySettings,
+}
+
+/// Something that looks wrong but does not stop the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The name that was found.
+    pub name: String,
+    /// What is odd about it, beginning after the name.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.message)
+    }
+}
+
+impl Config {
+    /// Reads every setting. Fails with all problems, succeeds with all warnings.
+    pub fn read(environment: &dyn Environment) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let mut reader = Reader::new(environment);
+        let config = Self {
+            server: ServerSettings::read(&mut reader),
+            twilio: TwilioSettings::read(&mut reader),
+            agent: AgentSettings::read(&mut reader),
+            speech: SpeechSettings::read(&mut reader),
+            llm: LlmSettings::read(&mut reader),
+            turn: TurnSettings::read(&mut reader),
+            observability: ObservabilitySettings::read(&mut reader),
+        };
+        config.check_together(&mut reader);
+        reader.finish()?;
+        let mut warnings = misspelt(environment);
+        warnings.extend(config.oddities());
+        Ok((config, warnings))
+    }
+
+    /// Settings that are fine alone and wrong together.
+    fn check_together(&self, reader: &mut Reader<'_>) {
+        let server = &self.server;
+        // Port 0 is a different free port each time.
+        if server.listen == server.admin && server.listen.port() != 0 {
+            reader.object("ADMIN_ADDR", format!("is {}, which is LISTEN_ADDR too", server.admin));
+        }
+        let llm = &self.llm;
+        if llm.vendor() == LlmVendor::Chat && llm.api_key.is_none() && llm.chosen_base_url.is_none() {
+            reader.object("LLM_VENDOR", "is \"chat\", but neither OPENAI_API_KEY nor LLM_BASE_URL is set");
+        }
+        let turn = &self.turn;
+        if turn.likely > turn.sure {
+            let message = format!("is {:?}, but must not be above ENDPOINT_SURE ({:?})", turn.likely, turn.sure);
+            reader.object("ENDPOINT_LIKELY", message);
+        }
+        let not_below = [
+            ("ENDPOINT_LIKELY_AFTER", turn.likely_after, "ENDPOINT_SURE_AFTER", turn.sure_after),
+            ("ENDPOINT_UNLIKELY_AFTER", turn.unlikely_after, "ENDPOINT_LIKELY_AFTER", turn.likely_after),
+            ("ENDPOINT_UNFINISHED_AFTER", turn.unfinished_after, "ENDPOINT_UNLIKELY_AFTER", turn.unlikely_after),
+            ("LLM_GIVE_UP_AFTER", turn.llm_give_up_after, "LLM_FILLER_AFTER", turn.llm_filler_after),
+        ];
+        for (name, value, other_name, other) in not_below {
+            if value < other {
+                reader.object(name, format!("is {value:?}, but must not be below {other_name} ({other:?})"));
+            }
+        }
+    }
+
+    /// Settings that work, though perhaps not as their owner thinks.
+    fn oddities(&self) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let mut warn = |name: &str, message: &str| {
+            warnings.push(Warning { name: name.to_owned(), message: message.to_owned() });
+        };
+        let server = &self.server;
+        if self.twilio.auth_token.is_some() && server.public_url.is_none() && !server.trust_proxy {
+            warn(
+                "TWILIO_AUTH_TOKEN",
+                "is set, but neither PUBLIC_URL nor TRUST_PROXY=true: the URL that Twilio signs is unknown",
+            );
+        }
+        if self.observability.show_pii {
+            warn("LOG_PII", "is true: what callers say is written to logs and events");
+        }
+        warnings
+    }
+}
+
+/// The names of all settings.
+fn names() -> Vec<&'static str> {
+    [
+        ServerSettings::NAMES,
+        TwilioSettings::NAMES,
+        AgentSettings::NAMES,
+        SpeechSettings::NAMES,
+        LlmSettings::NAMES,
+        TurnSettings::NAMES,
+        ObservabilitySettings::NAMES,
+    ]
+    .concat()
+}
+
+fn misspelt(environment: &dyn Environment) -> Vec<Warning> {
+    let settings = names();
+    let mut found = environment.names();
+    found.sort_unstable();
+    found
+        .into_iter()
+        .filter_map(|name| {
+            let meant = spelling::probably_meant(&name, &settings)?;
+            Some(Warning { message: format!("is not a setting; did you mean {meant}?"), name })
+        })
+        .collect()
+}
