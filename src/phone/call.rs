@@ -35,8 +35,8 @@ const EVENTS_CAPACITY: usize = 4_096;
 /// TwiML documents one call may run through; more is a redirect loop.
 const DOCUMENTS_MAX: usize = 50;
 
-/// The largest message a gateway may send: about half a minute of audio.
-const MESSAGE_MAX_BYTES: usize = 512 * 1024;
+/// The largest message a gateway may send: more than three minutes of audio.
+const MESSAGE_MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// Twilio's number for a callback or webhook that failed.
 const HTTP_FAILURE: u32 = 11_200;

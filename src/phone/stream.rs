@@ -141,7 +141,12 @@ where
     flush(shared, &outbound);
     let started = Instant::now() + faults.start_delay;
     let mut ticks = 0;
-    let mut next_tick = started;
+    if faults.start_delay.is_zero() {
+        shared.line().start(shared.clock.now(), parameters);
+        flush(shared, &outbound);
+        ticks = 1;
+    }
+    let mut next_tick = started + FRAME * ticks;
     let end = loop {
         tokio::select! {
             biased;
