@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -64,14 +65,14 @@ impl Folder {
             let zone = &file.timezone;
             problems.push(format!("timezone is {zone:?}, but must be a name such as \"America/Los_Angeles\""));
         }
-        let mut tools: Vec<Tool> = Vec::new();
+        let mut tools: Vec<Arc<Tool>> = Vec::new();
         for tool in file.tools {
             let name = tool.name.clone();
             match Tool::new(tool) {
                 Ok(tool) if tools.iter().any(|other| other.name == tool.name) => {
                     problems.push(format!("two tools are named {name:?}"));
                 }
-                Ok(tool) => tools.push(tool),
+                Ok(tool) => tools.push(Arc::new(tool)),
                 Err(found) => problems.extend(found.into_iter().map(|problem| format!("tool {name:?}: {problem}"))),
             }
         }

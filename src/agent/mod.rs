@@ -28,7 +28,7 @@ mod tool;
 
 pub use prompt::PromptError;
 pub use template::TemplateError;
-pub use tool::Tool;
+pub use tool::{END_CALL, TRANSFER_TO_PERSON, Tool};
 
 use normalise::Normaliser;
 use prompt::Prompt;
@@ -163,7 +163,7 @@ pub struct Agent {
     /// What the agent may use up.
     pub limits: Limits,
     /// What the agent can do, in the order of its file.
-    pub tools: Vec<Tool>,
+    pub tools: Vec<Arc<Tool>>,
     /// Annotations for the scripted agent, as they stand in the file.
     pub forms: Value,
     prompt: Prompt,
@@ -182,7 +182,7 @@ impl Agent {
     }
 
     /// The tool of this name.
-    pub fn tool(&self, name: &str) -> Option<&Tool> {
+    pub fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
         self.tools.iter().find(|tool| tool.name == name)
     }
 

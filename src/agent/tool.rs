@@ -10,8 +10,11 @@ use serde_json::{Map, Value};
 use super::file::ToolFile;
 use super::template::{BodyTemplate, PathTemplate, Placeholder, TemplateError};
 
-/// Names of the tools every agent has.
-pub(super) const BUILT_IN: [&str; 2] = ["end_call", "transfer_to_person"];
+/// The built-in tool that ends the call.
+pub const END_CALL: &str = "end_call";
+
+/// The built-in tool that puts the caller through, offered if the agent has a `person_number`.
+pub const TRANSFER_TO_PERSON: &str = "transfer_to_person";
 
 /// How many faults of one set of arguments are told at once.
 const MAX_FAULTS: usize = 5;
@@ -50,7 +53,7 @@ impl Tool {
         if !(1..=64).contains(&file.name.len()) || !file.name.bytes().all(is_name_byte) {
             problems.push("a tool's name has 1 to 64 of the characters A-Z a-z 0-9 _ -".to_owned());
         }
-        if BUILT_IN.contains(&file.name.as_str()) {
+        if [END_CALL, TRANSFER_TO_PERSON].contains(&file.name.as_str()) {
             problems.push("this name belongs to a built-in tool".to_owned());
         }
         let method = match file.method.as_str() {
