@@ -45,7 +45,7 @@ after = { type = "string" }
 name = "hasty"
 description = "Searches without patience."
 path = "/hasty"
-timeout = "150ms"
+timeout = "400ms"
 retries = 2
 [tools.parameters]
 type = "object"
@@ -55,7 +55,7 @@ name = "cancel"
 description = "Cancels."
 method = "DELETE"
 path = "/reservations/{code}"
-timeout = "150ms"
+timeout = "400ms"
 retries = 1
 side_effect = true
 [tools.parameters]
