@@ -24,7 +24,7 @@ impl Normaliser {
         Self { rules }
     }
 
-    /// Replaces whole words, whatever their case, and keeps everything else. What was put in is
+    /// Replaces whole words, whatever their case and whether a space or a hyphen joins them, and keeps everything else. What was put in is
     /// not looked at again.
     pub(super) fn apply(&self, text: &str) -> String {
         let words: Vec<_> = words(text).collect();
@@ -52,7 +52,7 @@ impl Rule {
             let same = heard.iter().zip(&self.heard).all(|(word, rule)| word.1.to_lowercase() == *rule);
             let joined = heard.windows(2).all(|pair| {
                 let gap = &text[pair[0].0 + pair[0].1.len()..pair[1].0];
-                gap.trim().is_empty()
+                matches!(gap.trim(), "" | "-")
             });
             same && joined
         })
@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(mended("Any TEA  times? A for some."), "Any Tee times? A foursome.");
         assert_eq!(mended("I'd like iced 'tea', teams and steam."), "I'd like iced 'tee', teams and steam.");
         assert_eq!(mended("Caf\u{e9} tea\u{2013}time."), "Caf\u{e9} tee\u{2013}time.");
+        assert_eq!(mended("A tea-time"), "A tee time");
         assert_eq!(mended("for, some"), "for, some");
         assert_eq!(mended(""), "");
     }

@@ -63,8 +63,9 @@ fn the_built_in_agent_answers_without_any_folder() {
     let agents = Agents::assemble(vec![folder::built_in()], None).unwrap();
     let golf = agents.for_number("+19999999999");
     assert_eq!(&*golf.name, "golf");
-    let names: Vec<_> = golf.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["searchTeeTimes", "bookTeeTime", "modifyReservation", "cancelReservation"]);
+    for name in ["searchTeeTimes", "bookTeeTime", "modifyReservation", "cancelReservation"] {
+        assert!(golf.tool(name).is_some(), "{name}");
+    }
 }
 
 #[test]

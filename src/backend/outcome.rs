@@ -55,10 +55,10 @@ pub(super) fn no_answer(why: NoAnswer, side_effect: bool) -> ToolOutcome {
              apologise and say so",
         ),
         (NoAnswer::TimedOut, false) => {
-            failed("backend_timeout", "the booking system did not answer in time; apologise and offer to try again")
+            failed("timeout", "the booking system did not answer in time; apologise and offer to try again")
         }
         (NoAnswer::TimedOut, true) => failed(
-            "backend_timeout",
+            "timeout",
             "the booking system did not answer in time; it is not known whether the change was made; \
              apologise and say so",
         ),

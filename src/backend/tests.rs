@@ -274,7 +274,7 @@ async fn a_change_whose_connection_broke_may_have_been_made() {
 async fn a_backend_that_hangs_is_given_up_and_not_asked_again() {
     let desk = Desk::with([Reply::Hang, Reply::Hang]).await;
     let read = desk.call("hasty", "").await;
-    assert_eq!(json_of(&read)["error"], "backend_timeout");
+    assert_eq!(json_of(&read)["error"], "timeout");
     let changed = desk.call("cancel", r#"{"code":"GV1"}"#).await;
     assert!(changed.content.contains("not known whether the change was made"), "{}", changed.content);
     assert_eq!(desk.seen().len(), 2);
