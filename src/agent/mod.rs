@@ -1,1 +1,275 @@
-//! Room: agent.
+//! Agents: what a folder in `prompts/` says about who answers the phone.
+//!
+//! [`Agents::load`] reads every folder once at start-up and reports every problem of every agent
+//! together. A loaded [`Agent`] cannot fail later on account of its files: its schemas are
+//! compiled, its templates were rendered once, its zone exists.
+//!
+//! Not here: calling tools (`backend`), what the scripted agent makes of the `forms` annotations
+//! (kept as raw values), fixed lines as audio.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+use voice_pipeline::pii::Pii;
+
+mod file;
+mod folder;
+mod normalise;
+mod prompt;
+mod template;
+mod tool;
+
+pub use prompt::PromptError;
+pub use template::TemplateError;
+pub use tool::{END_CALL, TRANSFER_TO_PERSON, Tool};
+
+use normalise::Normaliser;
+use prompt::Prompt;
+
+/// Everything that is wrong with the agents' files, one problem a line.
+#[derive(Debug, Error)]
+#[error("{}", .0.join("\n"))]
+pub struct AgentProblems(pub Vec<String>);
+
+/// Fixed lines of an agent, synthesised at start-up.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lines {
+    /// The first words of every call.
+    pub greeting: String,
+    /// Questions after silence, in order.
+    #[serde(default = "Lines::still_there")]
+    pub still_there: Vec<String>,
+    /// Said before hanging up on silence.
+    #[serde(default = "Lines::silence_goodbye")]
+    pub silence_goodbye: String,
+    /// Said while a reply or a tool runs long, one of these.
+    #[serde(default = "Lines::filler")]
+    pub filler: Vec<String>,
+    /// Said before hanging up when a vendor failed for good.
+    #[serde(default = "Lines::apology")]
+    pub apology: String,
+    /// Said when the caller spoke and no words were found.
+    #[serde(default = "Lines::didnt_hear")]
+    pub didnt_hear: String,
+    /// Said when the agent ends the call without words of its own.
+    #[serde(default = "Lines::goodbye")]
+    pub goodbye: String,
+    /// Said when the call reaches its longest time or the gateway shuts down.
+    #[serde(default = "Lines::closing")]
+    pub closing: String,
+    /// Spoken by the carrier when all lines are busy.
+    #[serde(default = "Lines::busy")]
+    pub busy: String,
+}
+
+impl Lines {
+    fn still_there() -> Vec<String> {
+        vec!["Are you still there?".to_owned(), "Hello? I'm still here if you need me.".to_owned()]
+    }
+
+    fn silence_goodbye() -> String {
+        "I can't hear you, so I'll let you go. Goodbye!".to_owned()
+    }
+
+    fn filler() -> Vec<String> {
+        vec!["One moment, please.".to_owned(), "Let me see.".to_owned()]
+    }
+
+    fn apology() -> String {
+        "I'm sorry, I'm having trouble right now. Please call again in a few minutes. Goodbye!".to_owned()
+    }
+
+    fn didnt_hear() -> String {
+        "Sorry, I didn't catch that.".to_owned()
+    }
+
+    fn goodbye() -> String {
+        "Thanks for calling. Goodbye!".to_owned()
+    }
+
+    fn closing() -> String {
+        "I have to end the call now. Please call again. Goodbye!".to_owned()
+    }
+
+    fn busy() -> String {
+        "All our lines are busy right now. Please call again in a few minutes.".to_owned()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let single = [
+            ("greeting", &self.greeting),
+            ("silence_goodbye", &self.silence_goodbye),
+            ("apology", &self.apology),
+            ("didnt_hear", &self.didnt_hear),
+            ("goodbye", &self.goodbye),
+            ("closing", &self.closing),
+            ("busy", &self.busy),
+        ];
+        let still_there = self.still_there.iter().map(|line| ("still_there", line));
+        let filler = self.filler.iter().map(|line| ("filler", line));
+        single.into_iter().chain(still_there).chain(filler)
+    }
+}
+
+/// What an agent may use up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest call.
+    pub max_call: Duration,
+    /// The most tool calls between two utterances of the caller.
+    pub max_tool_calls_per_turn: u32,
+}
+
+/// What is known about a call when it begins.
+#[derive(Debug, Clone)]
+pub struct CallFacts {
+    /// The caller's number, or what the carrier gives instead.
+    pub caller_number: Pii<String>,
+    /// The number they dialled.
+    pub dialled_number: String,
+    /// The time of the call, in any zone.
+    pub now: Zoned,
+    /// Parameters that came with the call.
+    pub custom: Pii<BTreeMap<String, String>>,
+}
+
+/// Someone who answers the phone.
+#[derive(Debug)]
+pub struct Agent {
+    /// The name in events, logs and settings.
+    pub name: Arc<str>,
+    /// BCP 47 tag of what the agent speaks.
+    pub language: String,
+    /// The voice of the synthesiser; none means the vendor's default.
+    pub voice: Option<String>,
+    /// How fast the agent speaks; 1.0 is the voice's own speed.
+    pub speed: f32,
+    /// Where the agent works: its days and hours.
+    pub timezone: TimeZone,
+    /// The dialled numbers that reach this agent, E.164.
+    pub numbers: Vec<String>,
+    /// Where callers are put through who ask for a person, E.164.
+    pub person_number: Option<String>,
+    /// What the agent says at fixed moments.
+    pub lines: Lines,
+    /// What the agent may use up.
+    pub limits: Limits,
+    /// What the agent can do, in the order of its file.
+    pub tools: Vec<Arc<Tool>>,
+    /// Annotations for the scripted agent, as they stand in the file.
+    pub forms: Value,
+    prompt: Prompt,
+    normaliser: Normaliser,
+}
+
+impl Agent {
+    /// The agent's instructions for one call.
+    pub fn system_prompt(&self, facts: &CallFacts) -> Result<String, PromptError> {
+        self.prompt.render(facts, &self.timezone)
+    }
+
+    /// The caller's words without the recogniser's known slips.
+    pub fn normalise(&self, text: &str) -> String {
+        self.normaliser.apply(text)
+    }
+
+    /// The tool of this name.
+    pub fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
+        self.tools.iter().find(|tool| tool.name == name)
+    }
+
+    /// The moment `now` on the agent's own clock.
+    pub fn local_time(&self, now: &Zoned) -> Zoned {
+        now.with_time_zone(self.timezone.clone())
+    }
+}
+
+/// All agents and the numbers that reach them.
+#[derive(Debug)]
+pub struct Agents {
+    /// By name; never empty.
+    agents: Vec<Arc<Agent>>,
+    by_number: HashMap<String, usize>,
+    default: usize,
+}
+
+impl Agents {
+    /// Loads every folder in `prompts_dir` that holds an `agent.toml`.
+    ///
+    /// Without a folder given (`PROMPTS_DIR` unset), `prompts` in the working directory is taken if
+    /// it is there, else the agent that is built into the program. `default_agent`
+    /// (`AGENT_DEFAULT`) answers the numbers nobody claims; without it the first by name does.
+    pub fn load(prompts_dir: Option<&Path>, default_agent: Option<&str>) -> Result<Self, AgentProblems> {
+        let folders = match prompts_dir {
+            Some(dir) => folder::read_all(dir)?,
+            None if Path::new("prompts").is_dir() => folder::read_all(Path::new("prompts"))?,
+            None => vec![folder::built_in()],
+        };
+        Self::assemble(folders, default_agent)
+    }
+
+    fn assemble(folders: Vec<folder::Folder>, default_agent: Option<&str>) -> Result<Self, AgentProblems> {
+        let mut problems = Vec::new();
+        let mut agents: Vec<Arc<Agent>> = Vec::new();
+        for folder in folders {
+            match folder.agent() {
+                Ok(agent) => agents.push(Arc::new(agent)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        for pair in agents.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+            problems.push(format!("two agents are named {:?}; names must differ", pair[0].name));
+        }
+        let mut by_number: HashMap<String, usize> = HashMap::new();
+        for (position, agent) in agents.iter().enumerate() {
+            for number in &agent.numbers {
+                if let Some(other) = by_number.insert(number.clone(), position) {
+                    let (a, b) = (&agents[other].name, &agent.name);
+                    problems.push(format!("the number {number} belongs to the agents {a:?} and {b:?}"));
+                }
+            }
+        }
+        let default = match default_agent {
+            Some(name) => agents.iter().position(|agent| &*agent.name == name),
+            None => Some(0),
+        };
+        if !problems.is_empty() {
+            return Err(AgentProblems(problems));
+        }
+        let Some(default) = default else {
+            let names: Vec<_> = agents.iter().map(|agent| &*agent.name).collect();
+            let (wanted, names) = (default_agent.unwrap_or_default(), names.join(", "));
+            let problem = format!("AGENT_DEFAULT is {wanted:?}, but the agents are: {names}");
+            return Err(AgentProblems(vec![problem]));
+        };
+        Ok(Self { agents, by_number, default })
+    }
+
+    /// Who answers this number.
+    pub fn for_number(&self, dialled: &str) -> &Arc<Agent> {
+        let position = self.by_number.get(dialled).copied();
+        &self.agents[position.unwrap_or(self.default)]
+    }
+
+    /// The agent of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Agent>> {
+        self.agents.iter().find(|agent| &*agent.name == name)
+    }
+
+    /// All agents, by name.
+    pub fn all(&self) -> &[Arc<Agent>] {
+        &self.agents
+    }
+}
+
+#[cfg(test)]
+mod tests;

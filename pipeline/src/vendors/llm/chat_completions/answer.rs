@@ -1,9 +1,9 @@
 //! Reads one answer: the data of its events in, text and tool calls out.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::assembler::CallAssembler;
-use super::think::ThinkFilter;
+use super::tags::TagFilter;
 use super::{VENDOR, failure};
 use crate::vendors::VendorError;
 use crate::vendors::llm::{Finish, LlmEvent};
@@ -26,7 +26,7 @@ pub struct Usage {
 /// [`LlmEvent::Done`] nothing more comes out.
 #[derive(Debug, Default)]
 pub struct Answer {
-    think: ThinkFilter,
+    tags: TagFilter,
     calls: CallAssembler,
     called: bool,
     finish: Option<Finish>,
@@ -134,18 +134,25 @@ impl Answer {
             return;
         }
         self.tokens += 1;
-        let visible = self.think.push(text);
+        let visible = self.tags.push(text);
+        self.hand_out(visible, out);
+    }
+
+    fn hand_out(&mut self, visible: String, out: &mut Vec<LlmEvent>) {
         if !visible.is_empty() {
             out.push(LlmEvent::Text(visible));
+        }
+        for call in self.tags.take_calls() {
+            // What is no call is dropped: it is not for the caller's ear either.
+            let function: Value = serde_json::from_str(&call).unwrap_or_default();
+            self.calls.push(&json!({ "function": function }));
         }
     }
 
     /// Hands out what was held back.
     fn flush(&mut self, out: &mut Vec<LlmEvent>) {
-        let held = self.think.finish();
-        if !held.is_empty() {
-            out.push(LlmEvent::Text(held));
-        }
+        let held = self.tags.finish();
+        self.hand_out(held, out);
         for assembled in self.calls.finish() {
             self.called = true;
             if let Some(extra) = assembled.extra_content {
@@ -211,6 +218,21 @@ mod tests {
         ]);
         result.unwrap();
         assert_eq!(out, [LlmEvent::Text("Hi.".into()), LlmEvent::Done(Finish::Stop)]);
+    }
+
+    #[test]
+    fn a_call_that_the_server_left_in_the_text_is_made_and_not_spoken() {
+        let (out, result) = read(&[
+            r#"{"choices":[{"delta":{"content":"One moment.<tool_call>\n{\"name\":\"f\",\"argu"}}]}"#,
+            r#"{"choices":[{"delta":{"content":"ments\":{\"x\":1}}\n</tool_call><tool_call>?</tool_call>"}}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+        ]);
+        result.unwrap();
+        let [LlmEvent::Text(text), LlmEvent::ToolCall(call), LlmEvent::Done(finish)] = &out[..] else {
+            panic!("{out:?}")
+        };
+        assert_eq!((text.as_str(), *finish), ("One moment.", Finish::ToolCalls));
+        assert_eq!((call.name.as_str(), call.arguments.as_str()), ("f", r#"{"x":1}"#));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!
 //! What always holds:
 //! - a request answers every tool call of its history before anything else is said;
-//! - reasoning, in its own field or between `<think>` tags, never becomes text to speak;
+//! - reasoning, in its own field or between tags, never becomes text to speak, nor does a tool call
+//!   that the server failed to recognise;
 //! - a tool call is handed out only when the model can add nothing more to it;
 //! - errors carry no words of the caller or the model.
 
@@ -14,7 +15,7 @@ mod assembler;
 pub mod failure;
 pub mod request;
 mod settings;
-mod think;
+mod tags;
 
 pub use answer::{Answer, Usage};
 pub use settings::{ChatCompletionsSettings, MaxTokensField};
