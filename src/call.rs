@@ -1,1 +1,257 @@
-//! One call.
+//! One call: joins the carrier's line and an agent, and runs the pipeline between them.
+//!
+//! The [`Switchboard`] is what the gateway hands its calls to. It knows the agents, who hears,
+//! thinks and speaks for each, and the backend their tools call. [`Switchboard::run`] renders the
+//! agent's instructions for this caller, starts the pipeline's session with the line's channels,
+//! and returns when no task of the call is left.
+//!
+//! Not here: sockets and signatures (`telephony`), when the floor passes (the pipeline).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+use voice_pipeline::audio::playout::PlayoutSettings;
+use voice_pipeline::event::{CallEvent, EventKind, EventSink};
+use voice_pipeline::pii::Pii;
+use voice_pipeline::session::lines::{FixedLines, LineTexts};
+use voice_pipeline::session::{self, CallSetup, Ends, Line, Vendors};
+use voice_pipeline::stages::tts::Voice;
+use voice_pipeline::time::{CallClock, CallTime};
+use voice_pipeline::turn::TurnPolicy;
+use voice_pipeline::vad::{Referee, VadSettings};
+use voice_pipeline::vendors::VendorError;
+use voice_pipeline::vendors::llm::Llm;
+use voice_pipeline::vendors::stt::{Stt, TurnDetector};
+use voice_pipeline::vendors::tts::Tts;
+
+use crate::agent::{Agent, Agents, CallFacts};
+use crate::backend::{BackendClient, BackendTools};
+use crate::telephony::{AgentLine, CallHost, CarrierEvent, IncomingCall};
+
+/// The numbers of every call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallSettings {
+    /// When the floor passes. Its longest call is the agent's.
+    pub policy: TurnPolicy,
+    /// When there is speech.
+    pub vad: VadSettings,
+    /// How the carrier's playout is estimated.
+    pub playout: PlayoutSettings,
+    /// How far ahead of the caller's ear audio is sent.
+    pub playout_lead: Duration,
+    /// How long the synthesiser may take for the next audio.
+    pub tts_timeout: Duration,
+}
+
+/// Makes a judge of speech for one call.
+pub type RefereeOfCall = Arc<dyn Fn() -> Box<dyn Referee> + Send + Sync>;
+
+/// Ears and mouth, shared by all agents.
+#[derive(Clone)]
+pub struct Speech {
+    /// The ear.
+    pub stt: Arc<dyn Stt>,
+    /// The mouth.
+    pub tts: Arc<dyn Tts>,
+    /// Judges pauses by their sound.
+    pub turn_detector: Option<Arc<dyn TurnDetector>>,
+    /// Judges noise.
+    pub referee: Option<RefereeOfCall>,
+}
+
+/// An agent with its brain and its synthesised lines.
+pub struct Desk {
+    agent: Arc<Agent>,
+    llm: Arc<dyn Llm>,
+    lines: Arc<FixedLines>,
+}
+
+impl Desk {
+    /// Synthesises the agent's fixed lines.
+    ///
+    /// # Errors
+    /// The synthesiser's, for the first line it cannot speak.
+    pub async fn open(agent: Arc<Agent>, llm: Arc<dyn Llm>, tts: &dyn Tts) -> Result<Self, VendorError> {
+        let lines = FixedLines::synthesise(line_texts(&agent), tts, &voice_name(&agent), agent.speed).await?;
+        Ok(Self { agent, llm, lines: Arc::new(lines) })
+    }
+}
+
+/// Takes the gateway's calls. Until its desks are open it answers nothing.
+pub struct Switchboard {
+    agents: Arc<Agents>,
+    staff: OnceLock<Staff>,
+    backend: Arc<BackendClient>,
+    settings: CallSettings,
+    events: Arc<dyn EventSink>,
+    close: CancellationToken,
+    /// When the calls that are up were answered, for what the carrier reports beside the stream.
+    clocks: Mutex<HashMap<Arc<str>, CallClock>>,
+}
+
+/// Who answers, once the engines are loaded.
+struct Staff {
+    speech: Speech,
+    desks: HashMap<Arc<str>, Desk>,
+}
+
+impl fmt::Debug for Switchboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Switchboard").field("staffed", &self.staff.get().is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Switchboard {
+    /// A switchboard that knows its agents, but whose desks are not open yet.
+    pub fn new(
+        agents: Arc<Agents>,
+        backend: Arc<BackendClient>,
+        settings: CallSettings,
+        events: Arc<dyn EventSink>,
+    ) -> Self {
+        Self {
+            agents,
+            staff: OnceLock::new(),
+            backend,
+            settings,
+            events,
+            close: CancellationToken::new(),
+            clocks: Mutex::default(),
+        }
+    }
+
+    /// Calls are answered from now on. Only the first time counts.
+    pub fn open(&self, speech: Speech, desks: Vec<Desk>) {
+        let desks = desks.into_iter().map(|desk| (Arc::clone(&desk.agent.name), desk)).collect();
+        // A second opening would change agents under running calls.
+        let _ = self.staff.set(Staff { speech, desks });
+    }
+
+    /// Every running call says its closing line and ends.
+    pub fn close_calls(&self) {
+        self.close.cancel();
+    }
+
+    async fn answer(&self, call: IncomingCall) {
+        let IncomingCall { line, leg, cancel, after } = call;
+        let Some(staff) = self.staff.get() else { return };
+        let Some(desk) = staff.desks.get(&leg.agent) else { return };
+        let agent = &desk.agent;
+        let facts = CallFacts {
+            caller_number: leg.from.clone(),
+            dialled_number: leg.to.expose().clone(),
+            now: jiff::Zoned::now(),
+            custom: Pii::new(leg.parameters),
+        };
+        let system_prompt = match agent.system_prompt(&facts) {
+            Ok(prompt) => prompt,
+            Err(error) => {
+                // The template was rendered once at start-up; a caller's parameters can still break it.
+                tracing::error!(agent = %agent.name, %error, "instructions cannot be rendered for this call");
+                return;
+            }
+        };
+        let tools = Arc::new(BackendTools::new(
+            Arc::clone(agent),
+            Arc::clone(&self.backend),
+            Arc::clone(&leg.call_sid),
+        ));
+        let normalising = Arc::clone(agent);
+        let setup = CallSetup {
+            call_id: Arc::clone(&leg.call_sid),
+            agent: Arc::clone(&agent.name),
+            from: leg.from,
+            to: leg.to,
+            system_prompt,
+            time_zone: agent.timezone.clone(),
+            normalise: Arc::new(move |text: &str| normalising.normalise(text)),
+            lines: Arc::clone(&desk.lines),
+            voice: Voice { name: voice_name(agent), speed: agent.speed, patience: self.settings.tts_timeout },
+            tools: Arc::clone(&tools) as _,
+            max_tool_calls: agent.limits.max_tool_calls_per_turn,
+            policy: TurnPolicy { call_max: agent.limits.max_call, ..self.settings.policy.clone() },
+            vad: self.settings.vad.clone(),
+            referee: staff.speech.referee.as_ref().map(|of_call| of_call()),
+            playout: self.settings.playout,
+            playout_lead: self.settings.playout_lead,
+            vendors: Vendors {
+                stt: Arc::clone(&staff.speech.stt),
+                llm: Arc::clone(&desk.llm),
+                tts: Arc::clone(&staff.speech.tts),
+                turn_detector: staff.speech.turn_detector.clone(),
+            },
+            events: Arc::clone(&self.events),
+        };
+        self.clocks().insert(Arc::clone(&leg.call_sid), CallClock::start());
+        let line = Line { inbound: line.inbound, outbound: line.outbound, fence: line.fence };
+        session::run(setup, line, Ends { close: self.close.clone(), cancel }).await;
+        if tools.person_wanted()
+            && let Some(number) = &agent.person_number
+        {
+            after.transfer_to(number);
+        }
+        self.clocks().remove(&leg.call_sid);
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, HashMap<Arc<str>, CallClock>> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The gateway's view of a shared switchboard.
+#[derive(Debug, Clone)]
+pub struct Reception(pub Arc<Switchboard>);
+
+impl CallHost for Reception {
+    fn agent_for(&self, called: &str) -> AgentLine {
+        let agent = self.0.agents.for_number(called);
+        AgentLine {
+            name: Arc::clone(&agent.name),
+            busy_line: agent.lines.busy.clone(),
+            apology: agent.lines.apology.clone(),
+        }
+    }
+
+    fn not_ready(&self) -> Option<&'static str> {
+        self.0.staff.get().is_none().then_some("the engines are being loaded")
+    }
+
+    fn run(&self, call: IncomingCall) -> BoxFuture<'static, ()> {
+        let switchboard = Arc::clone(&self.0);
+        async move { switchboard.answer(call).await }.boxed()
+    }
+
+    fn carrier_event(&self, event: CarrierEvent) {
+        let (call_sid, kind) = match event {
+            CarrierEvent::CallStatus { call_sid, status, .. } => (call_sid, EventKind::CarrierStatus { status }),
+            CarrierEvent::StreamStatus { call_sid, event, .. } => (call_sid, EventKind::StreamStatus { status: event }),
+        };
+        // Reports come before and after the call, too; its time is then nought.
+        let at = self.0.clocks().get(call_sid.as_str()).map_or(CallTime::ZERO, |clock| clock.now());
+        self.0.events.emit(CallEvent { call_id: call_sid.into(), at, turn: None, kind });
+    }
+}
+
+fn voice_name(agent: &Agent) -> Arc<str> {
+    Arc::from(agent.voice.as_str())
+}
+
+fn line_texts(agent: &Agent) -> LineTexts {
+    let lines = agent.lines.clone();
+    LineTexts {
+        greeting: lines.greeting,
+        still_there: lines.still_there,
+        fillers: lines.filler,
+        didnt_hear: lines.didnt_hear,
+        silence_goodbye: lines.silence_goodbye,
+        apology: lines.apology,
+        closing: lines.closing,
+        goodbye: lines.goodbye,
+        tool_fillers: agent.tools.iter().filter_map(|tool| tool.filler.clone()).collect(),
+    }
+}

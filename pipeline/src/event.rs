@@ -158,6 +158,16 @@ pub enum EventKind {
         /// Frames of 20 ms since the last such event.
         frames: u32,
     },
+    /// The carrier reported the state of the call.
+    CarrierStatus {
+        /// The carrier's word: `ringing`, `in-progress`, `completed`, …
+        status: String,
+    },
+    /// The carrier reported the state of the media stream.
+    StreamStatus {
+        /// The carrier's word: `stream-started`, `stream-stopped` or `stream-error`.
+        status: String,
+    },
     /// The agent or a limit is ending the call; the closing words are being spoken.
     CallClosing {
         /// Why.
@@ -277,6 +287,8 @@ impl EventKind {
             Self::VendorFailed { .. } => "vendor.failed",
             Self::QueueFull { .. } => "queue.full",
             Self::AudioDropped { .. } => "audio.dropped",
+            Self::CarrierStatus { .. } => "carrier.status",
+            Self::StreamStatus { .. } => "stream.status",
             Self::CallClosing { .. } => "call.closing",
             Self::CallEnded { .. } => "call.ended",
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use voice_pipeline::event::CallEvent;
+use voice_pipeline::event::{CallEvent, EventSink};
 
 use super::metrics;
 
@@ -70,6 +70,12 @@ impl EventHub {
     /// How many events did not reach a subscriber.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl EventSink for EventHub {
+    fn emit(&self, event: CallEvent) {
+        Self::emit(self, event);
     }
 }
 

@@ -90,8 +90,10 @@ enum Step {
     Queued,
     /// The model answers.
     Thinking,
-    /// Tools run; afterwards the model goes on, or the call ends.
-    Tools { ends_call: bool },
+    /// Tools run; afterwards the model goes on.
+    Tools,
+    /// Tools run; afterwards the call ends, with these words if there are any.
+    LastTools { goodbye: Option<String> },
     /// All words are on their way.
     Finishing { ends_call: bool },
 }
@@ -270,29 +272,30 @@ impl Driver {
             let arguments = Pii::new(call.arguments.clone());
             self.context.emit(Some(id), EventKind::ToolCalled { name: call.name.clone(), arguments });
             let effect = self.script.tools.effect(&call.name);
-            if effect == Effect::EndsCall {
-                self.history.tool_returned(&call.id, r#"{"ok":true}"#);
-                ends_call = Some(goodbye_in(&call.arguments));
-            } else if turn.tool_calls > self.script.max_tool_calls {
+            if turn.tool_calls > self.script.max_tool_calls && effect != Effect::EndsCall {
                 self.history.tool_returned(&call.id, r#"{"error":"too many tool calls; answer the caller now"}"#);
-            } else {
-                turn.slow_tool = Some(call.name.clone());
-                let changes = effect == Effect::Changes;
-                if changes {
-                    self.history.tool_has_effect(&call.id);
-                }
-                self.tools.start(id, call);
-                self.core.handle_event(self.context.clock.now(), Event::ToolStarted { turn: id, changes });
+                continue;
             }
+            let changes = effect == Effect::Changes;
+            match effect {
+                Effect::EndsCall => ends_call = Some(goodbye_in(&call.arguments)),
+                Effect::Changes => self.history.tool_has_effect(&call.id),
+                Effect::Reads => {}
+            }
+            turn.slow_tool = Some(call.name.clone());
+            self.tools.start(id, call);
+            self.core.handle_event(self.context.clock.now(), Event::ToolStarted { turn: id, changes });
         }
-        turn.step = Step::Tools { ends_call: ends_call.is_some() };
+        turn.step = match ends_call {
+            None => Step::Tools,
+            Some(_) if words_said => Step::LastTools { goodbye: None },
+            Some(goodbye) => {
+                let goodbye = goodbye.unwrap_or_else(|| self.script.lines.texts.goodbye.clone());
+                Step::LastTools { goodbye: Some(goodbye) }
+            }
+        };
         if self.tools.is_done_with(id) {
-            let words = match ends_call {
-                Some(_) if words_said => None,
-                Some(goodbye) => Some(goodbye.unwrap_or_else(|| self.script.lines.texts.goodbye.clone())),
-                None => None,
-            };
-            self.after_tools(words);
+            self.after_tools();
         }
     }
 
@@ -304,7 +307,7 @@ impl Driver {
                 self.tell_tools_finished();
                 self.think();
             }
-            Step::Tools { .. } if self.tools.is_done_with(turn.id) => self.after_tools(None),
+            Step::Tools | Step::LastTools { .. } if self.tools.is_done_with(turn.id) => self.after_tools(),
             _ => {}
         }
     }
@@ -316,14 +319,14 @@ impl Driver {
         self.context.emit(Some(returned.turn), EventKind::ToolReturned { name, took, succeeded });
     }
 
-    fn after_tools(&mut self, goodbye: Option<String>) {
-        match self.turn.as_ref().map(|turn| &turn.step) {
-            Some(Step::Tools { ends_call: true }) => self.finish_reply(goodbye, true),
-            Some(Step::Tools { ends_call: false }) => {
+    fn after_tools(&mut self) {
+        let Some(turn) = &mut self.turn else { return };
+        match std::mem::replace(&mut turn.step, Step::Thinking) {
+            Step::LastTools { goodbye } => self.finish_reply(goodbye, true),
+            _ => {
                 self.tell_tools_finished();
                 self.think();
             }
-            _ => {}
         }
     }
 
