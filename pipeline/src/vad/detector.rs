@@ -48,11 +48,11 @@ pub struct VadSettings {
     pub doubt_after: Duration,
     /// `VAD_NOISY_FLOOR`: noise floor in dB below full scale above which every frame is doubted.
     ///
-    /// Lower asks the second opinion on cleaner lines. Default `-45`, from `-90` to `-20`.
+    /// Lower asks the second opinion on cleaner lines. Default `-35`, from `-90` to `-20`.
     pub noisy_floor_dbfs: f32,
     /// `VAD_MIN_SNR`: how many dB over the noise floor speech must be, where there is no referee.
     ///
-    /// Higher ignores more noise and more of the quiet parts of words. Default `6`, from `2` to
+    /// Higher ignores more noise and more of the quiet parts of words. Default `4.5`, from `2` to
     /// `20`.
     pub min_snr_db: f32,
     /// `VAD_REFEREE_THRESHOLD`: the referee's probability from which a doubted frame is speech.
@@ -73,8 +73,8 @@ impl Default for VadSettings {
             pause: Duration::from_millis(200),
             min_level_dbfs: -52.0,
             doubt_after: Duration::from_secs(4),
-            noisy_floor_dbfs: -45.0,
-            min_snr_db: 6.0,
+            noisy_floor_dbfs: -35.0,
+            min_snr_db: 4.5,
             referee_threshold: 0.5,
             keypad_mute: Duration::from_millis(200),
         }
@@ -104,7 +104,7 @@ pub struct SpeechDetector {
     floor: NoiseFloor,
     state: State,
     last_voiced: Option<CallTime>,
-    muted_until: CallTime,
+    muted_until: Option<CallTime>,
     doubting: bool,
     /// Frames in a row that the classifier or the level gate called silence.
     quiet_frames: u32,
@@ -132,7 +132,7 @@ impl SpeechDetector {
             floor: NoiseFloor::default(),
             state: SILENT,
             last_voiced: None,
-            muted_until: CallTime::ZERO,
+            muted_until: None,
             doubting: false,
             quiet_frames: 0,
         }
@@ -141,7 +141,7 @@ impl SpeechDetector {
     /// Takes the frame that is complete `now`.
     pub fn push(&mut self, now: CallTime, frame: &[i16; FRAME_SAMPLES]) -> Option<VadChange> {
         // A muted frame teaches nothing: the tone in it is neither speech nor the line's noise.
-        let is_voiced = now > self.muted_until && self.is_voiced(frame);
+        let is_voiced = self.muted_until.is_none_or(|until| now > until) && self.is_voiced(frame);
         if is_voiced {
             self.last_voiced = Some(now);
         }
@@ -185,7 +185,7 @@ impl SpeechDetector {
 
     /// Every frame complete by `until` is silence. An earlier, longer window stays.
     pub fn mute_until(&mut self, until: CallTime) {
-        self.muted_until = self.muted_until.max(until);
+        self.muted_until = self.muted_until.max(Some(until));
     }
 
     /// Whether the caller is speaking: between a start and its stop.

@@ -91,6 +91,13 @@ fn remembers_the_last_voiced_frame_even_of_a_click() {
 }
 
 #[test]
+fn hears_speech_from_the_first_moment_of_a_call() {
+    let mut detector = scripted("###");
+    let changes: Vec<_> = (0..3).filter_map(|_| detector.push(CallTime::ZERO, &LOUD)).collect();
+    assert_eq!(changes, [started(0)]);
+}
+
+#[test]
 fn hears_no_speech_in_a_keypad_tone() {
     let mut detector = scripted(&"#".repeat(14));
     detector.keypad_pressed(CallTime::from_millis(20));
