@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::{any, proptest};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
@@ -277,5 +278,36 @@ fn cuts_a_parameter_to_what_twilio_carries_and_xml_can_hold() {
     assert_eq!(parameter_value("from", &long).chars().count() + "from".len(), 499);
     for attack in ATTACKS {
         assert_eq!(parameter_value("from", attack), attack);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_that_fits_a_parameter_comes_back_as_it_is(text in any::<String>()) {
+        let value = parameter_value("from", &text);
+        let parameters = [("from", value.as_str())];
+        let xml = connect_stream(&ConnectStream {
+            stream_url: "wss://gw.example.com/twilio/media",
+            status_url: &text,
+            after_url: "https://gw.example.com/twilio/after-stream",
+            parameters: &parameters,
+            apology: &text,
+        });
+        assert!(parse(&xml).contains(&open("Parameter", &[("name", "from"), ("value", &value)])));
+    }
+
+    #[test]
+    fn no_text_makes_the_decoder_panic(text in any::<String>(), event in "connected|start|media|dtmf|mark|stop|x") {
+        let _ = decode(&text, Some("MZ1"));
+        let inner = Value::from(text);
+        for body in [inner.clone(), serde_json::json!({"payload": inner.clone(), "name": inner.clone(), "digit": inner.clone(), "callSid": inner})] {
+            let _ = decode(&serde_json::json!({"event": event, event.as_str(): body}).to_string(), Some("MZ1"));
+        }
+    }
+
+    #[test]
+    fn any_audio_survives_the_way_out_and_in(ulaw in any::<Vec<u8>>()) {
+        let mut encoder = Encoder::new("MZ1");
+        assert_eq!(decode(encoder.media(&ulaw), Some("MZ1")), Ok(TwilioMessage::Media(ulaw.into())));
     }
 }

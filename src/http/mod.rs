@@ -72,12 +72,13 @@ impl Gateway {
     pub fn new(settings: TelephonySettings, host: Arc<dyn CallHost>) -> Self {
         let verifier = settings.signature.has_keys().then(|| Verifier::new(settings.signature.clone()));
         let admission = Admission::new(settings.max_calls);
+        let mint = TokenMint::new(rand::random(), Instant::now(), settings.stream_token_lifetime);
         Self(Arc::new(Inner {
             settings,
             verifier,
             host,
             admission,
-            mint: Mutex::new(TokenMint::new(rand::random(), Instant::now())),
+            mint: Mutex::new(mint),
             transfers: Transfers::default(),
             pending_sockets: Arc::new(Semaphore::new(PENDING_SOCKETS_MAX)),
             calls: TaskTracker::new(),
@@ -90,7 +91,7 @@ impl Gateway {
         Router::new()
             .route("/twilio/voice", get(routes::voice::voice).post(routes::voice::voice))
             .route("/twilio/media", get(routes::media::media))
-            .route("/twilio/status", post(routes::status::call_status))
+            .route("/twilio/status", get(routes::status::call_status).post(routes::status::call_status))
             .route("/twilio/stream-status", post(routes::status::stream_status))
             .route("/twilio/after-stream", post(routes::voice::after_stream))
             .route("/healthz", get(routes::health::healthz))

@@ -12,11 +12,13 @@ pub mod twilio;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use voice_pipeline::pii::Pii;
 
+use admission::Turned;
 use after_stream::AfterStream;
 use socket::{MediaLine, SocketSettings};
 use twilio::signature::SignatureSettings;
@@ -40,6 +42,11 @@ pub struct TelephonySettings {
     /// Higher than the machine can serve makes every caller wait. Default from the engines'
     /// measured capacity, from 1 to 100000.
     pub max_calls: usize,
+    /// `STREAM_TOKEN_LIFETIME`: how long after its webhook a call's media socket may arrive.
+    ///
+    /// Higher keeps the places of callers who hung up early taken for longer. Default `60s`, from
+    /// `5s` to `10m`.
+    pub stream_token_lifetime: Duration,
     /// How a media socket is watched.
     pub socket: SocketSettings,
 }
@@ -51,6 +58,7 @@ impl Default for TelephonySettings {
             public_url: None,
             trust_proxy: false,
             max_calls: 10,
+            stream_token_lifetime: Duration::from_secs(60),
             socket: SocketSettings::default(),
         }
     }
@@ -68,7 +76,7 @@ pub trait CallHost: Send + Sync + 'static {
     /// and its place among the calls is free.
     fn run(&self, call: IncomingCall) -> BoxFuture<'static, ()>;
 
-    /// Something the carrier reports about a call beside its stream.
+    /// Something that happens to a call beside its stream.
     fn carrier_event(&self, event: CarrierEvent);
 }
 
@@ -111,9 +119,16 @@ pub struct CallLeg {
     pub parameters: BTreeMap<String, String>,
 }
 
-/// What the carrier reports about a call beside its stream.
+/// What happens to a call beside its stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CarrierEvent {
+    /// The caller heard the busy line instead of an agent.
+    TurnedAway {
+        /// The call.
+        call_sid: String,
+        /// Why.
+        reason: Turned,
+    },
     /// The call changed its state.
     CallStatus {
         /// The call.

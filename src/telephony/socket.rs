@@ -38,6 +38,10 @@ const INBOUND_CONTROL_RESERVE: usize = 64;
 /// sender waits; the writer empties it as fast as the carrier reads.
 const OUTBOUND_CAPACITY: usize = 48;
 
+/// How long a closing socket waits for the carrier to close as well. Half of the second in which
+/// everything of a call is gone after its caller hung up.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// How a media socket is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketSettings {
@@ -195,7 +199,8 @@ pub async fn accept<S, T, R>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = WsLimits { max_message_bytes: settings.max_message_bytes, ..WsLimits::default() };
+    let limits =
+        WsLimits { max_message_bytes: settings.max_message_bytes, close_timeout: CLOSE_TIMEOUT, ..WsLimits::default() };
     let (mut reader, mut writer) = split(stream, Role::Server, &limits);
     let stats = Arc::new(LineStats::default());
     let judged = match wait_for_start(&mut reader, settings, &stats).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use fastwebsockets::upgrade::{UpgradeFut, upgrade};
+use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -20,7 +20,7 @@ use crate::telephony::twilio::signature::SignedBody;
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a socket may take to end in order once its call is over; a peer that does not read
 /// would hold it for longer.
-const SOCKET_END_TIMEOUT: Duration = Duration::from_millis(1_500);
+const SOCKET_END_TIMEOUT: Duration = Duration::from_millis(800);
 
 /// `/twilio/media`: answers the handshake and leaves the socket to a task of its own.
 pub(in crate::http) async fn media(State(gateway): State<Gateway>, request: Request) -> Response {
@@ -32,7 +32,8 @@ pub(in crate::http) async fn media(State(gateway): State<Gateway>, request: Requ
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let mut request = Request::from_parts(parts, body);
-    let Ok((response, socket)) = upgrade(&mut request) else {
+    let upgraded = if is_upgrade_request(&request) { upgrade(&mut request).ok() } else { None };
+    let Some((response, socket)) = upgraded else {
         return (StatusCode::BAD_REQUEST, "this is the address of a websocket\n").into_response();
     };
     let calls = gateway.0.calls.clone();

@@ -10,9 +10,10 @@ use voice_pipeline::pii::Pii;
 
 use crate::http::guard::Webhook;
 use crate::http::{ExpectedCall, Gateway};
+use crate::telephony::admission::Turned;
 use crate::telephony::twilio::token::StreamClaims;
 use crate::telephony::twilio::twiml::{ConnectStream, connect_stream, dial, hang_up, parameter_value, say_and_hang_up};
-use crate::telephony::{AgentLine, CallLeg};
+use crate::telephony::{AgentLine, CallLeg, CarrierEvent};
 
 /// `/twilio/voice`: connects the call to the media socket, or says that the line is busy. Answering
 /// the same webhook again makes another token for the same place.
@@ -21,11 +22,17 @@ pub(in crate::http) async fn voice(State(gateway): State<Gateway>, webhook: Webh
     let number = |new: &str, old: &str| webhook.field(new).or_else(|| webhook.field(old)).unwrap_or_default();
     let (from, to) = (number("From", "Caller"), number("To", "Called"));
     let agent = gateway.0.host.agent_for(to);
-    let token = announce(&gateway, &webhook, call_sid, from, to, &agent);
-    Ok(twiml(token.unwrap_or_else(|| say_and_hang_up(&agent.busy_line))))
+    Ok(twiml(match announce(&gateway, &webhook, call_sid, from, to, &agent) {
+        Ok(connect) => connect,
+        Err(reason) => {
+            let call_sid = call_sid.to_owned();
+            gateway.0.host.carrier_event(CarrierEvent::TurnedAway { call_sid, reason });
+            say_and_hang_up(&agent.busy_line)
+        }
+    }))
 }
 
-/// The TwiML that connects the call; `None` when it is not let in.
+/// The TwiML that connects the call, if it is let in.
 fn announce(
     gateway: &Gateway,
     webhook: &Webhook,
@@ -33,16 +40,12 @@ fn announce(
     from: &str,
     to: &str,
     agent: &AgentLine,
-) -> Option<String> {
+) -> Result<String, Turned> {
     let now = Instant::now();
     let mut mint = gateway.mint();
     // Places whose streams never came are free again before the next call is judged.
     mint.expire(now);
-    let permit = gateway
-        .admission()
-        .admit(call_sid)
-        .inspect_err(|reason| tracing::warn!(call_id = call_sid, %reason, "turned a call away"))
-        .ok()?;
+    let permit = gateway.admission().admit(call_sid)?;
     let from = parameter_value("from", from);
     let to = parameter_value("to", to);
     let name = parameter_value("agent", &agent.name);
@@ -55,7 +58,7 @@ fn announce(
     };
     let claims = StreamClaims { call_sid, from: &from, to: &to, agent: &name };
     let token = mint.mint(now, rand::random(), &claims, ExpectedCall { permit, leg });
-    Some(connect_stream(&ConnectStream {
+    Ok(connect_stream(&ConnectStream {
         stream_url: &webhook.base.socket_url("/twilio/media"),
         status_url: &webhook.base.url("/twilio/stream-status"),
         after_url: &webhook.base.url("/twilio/after-stream"),

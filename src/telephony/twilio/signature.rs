@@ -51,7 +51,8 @@ pub struct SignatureSettings {
 impl SignatureSettings {
     /// Whether anything can be verified at all.
     pub fn has_keys(&self) -> bool {
-        self.auth_token.is_some() || !self.account_tokens.is_empty()
+        let keys = self.auth_token.iter().chain(self.account_tokens.values()).chain(self.shared_keys.values());
+        keys.into_iter().any(is_key)
     }
 }
 
@@ -173,7 +174,8 @@ impl Verifier {
     fn keys(&self, request: &SignedRequest<'_>) -> Result<(Algorithm, Vec<&[u8]>), SignatureFault> {
         let (key_id, algorithm) = parse_signature_settings(request.signature_settings.unwrap_or_default())?;
         if let (Some(algorithm), Some(key_id)) = (algorithm, key_id) {
-            let key = self.settings.shared_keys.get(key_id).ok_or(SignatureFault::UnknownKey)?;
+            let key =
+                self.settings.shared_keys.get(key_id).filter(|key| is_key(key)).ok_or(SignatureFault::UnknownKey)?;
             return Ok((algorithm, vec![key.expose_secret().as_bytes()]));
         }
         if algorithm == Some(Algorithm::HmacSha256) {
@@ -186,8 +188,14 @@ impl Verifier {
             // The upgrade of a socket does not say whose it is.
             None => self.settings.auth_token.iter().chain(accounts.values()).collect(),
         };
-        Ok((Algorithm::HmacSha1, tokens.into_iter().map(|token| token.expose_secret().as_bytes()).collect()))
+        let tokens = tokens.into_iter().filter(|token| is_key(token));
+        Ok((Algorithm::HmacSha1, tokens.map(|token| token.expose_secret().as_bytes()).collect()))
     }
+}
+
+/// An empty setting is no key: anybody could sign with it.
+fn is_key(secret: &SecretString) -> bool {
+    !secret.expose_secret().is_empty()
 }
 
 /// Reads `key=<id>,algorithm=<name>`.
@@ -391,6 +399,13 @@ mod tests {
             Verifier::new(SignatureSettings::default()).verify(&request(&[], &sign("", URL))),
             Err(SignatureFault::UnknownKey),
             "no key is not the empty key"
+        );
+        let empty = SignatureSettings { auth_token: Some("".into()), ..SignatureSettings::default() };
+        assert!(!empty.has_keys());
+        assert_eq!(
+            Verifier::new(empty).verify(&request(&[], &sign("", URL))),
+            Err(SignatureFault::UnknownKey),
+            "an empty setting is no key"
         );
     }
 

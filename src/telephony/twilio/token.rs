@@ -6,7 +6,7 @@
 //! argument; the randomness and the key come from outside.
 //!
 //! What always holds:
-//! - a token opens one socket, for its own call, caller, dialled number and agent, for 60 s;
+//! - a token opens one socket, for its own call, caller, dialled number and agent, and soon or never;
 //! - each waiting token carries something of the caller's (`C`, the permit of its call), which comes
 //!   back to the caller of [`TokenMint::redeem`] or is dropped when the token can no longer be used;
 //! - at most [`TOKENS_PER_CALL`] tokens of a call wait, so the store is bounded by the calls that
@@ -21,8 +21,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use thiserror::Error;
 
-/// How long a token can be used.
-pub const TOKEN_LIFETIME: Duration = Duration::from_secs(60);
 /// How many webhooks of one call may be answered before the first answer is no longer good.
 pub const TOKENS_PER_CALL: usize = 4;
 
@@ -62,6 +60,7 @@ pub enum TokenFault {
 pub struct TokenMint<C> {
     key: MintKey,
     epoch: Instant,
+    lifetime: Duration,
     waiting: HashMap<String, Vec<Waiting<C>>>,
 }
 
@@ -82,15 +81,15 @@ impl std::fmt::Debug for MintKey {
 
 impl<C> TokenMint<C> {
     /// Signs with `key`, which is random and never leaves the process. `epoch` is any moment before
-    /// the first token.
-    pub fn new(key: [u8; 32], epoch: Instant) -> Self {
-        Self { key: MintKey(key), epoch, waiting: HashMap::new() }
+    /// the first token. A token can be used for `lifetime`.
+    pub fn new(key: [u8; 32], epoch: Instant, lifetime: Duration) -> Self {
+        Self { key: MintKey(key), epoch, lifetime, waiting: HashMap::new() }
     }
 
     /// A token for the call. `nonce` is random. The oldest waiting token of the same call gives way
     /// when there are too many.
     pub fn mint(&mut self, now: Instant, nonce: [u8; NONCE_BYTES], claims: &StreamClaims<'_>, carried: C) -> String {
-        let expires = now + TOKEN_LIFETIME;
+        let expires = now + self.lifetime;
         let waiting = self.waiting.entry(claims.call_sid.to_owned()).or_default();
         if waiting.len() == TOKENS_PER_CALL {
             waiting.remove(0);
@@ -173,9 +172,11 @@ mod tests {
     const CLAIMS: StreamClaims<'_> =
         StreamClaims { call_sid: "CA1", from: "+14155550123", to: "+18005550199", agent: "golf" };
 
+    const LIFETIME: Duration = Duration::from_secs(60);
+
     fn mint() -> (TokenMint<Rc<()>>, Instant) {
         let start = Instant::now();
-        (TokenMint::new([7; 32], start), start)
+        (TokenMint::new([7; 32], start, LIFETIME), start)
     }
 
     fn seconds(seconds: u64) -> Duration {
@@ -195,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn ends_after_sixty_seconds_and_gives_the_place_back() {
+    fn ends_after_its_time_and_gives_the_place_back() {
         let (mut mint, start) = mint();
         let permit = Rc::new(());
         let token = mint.mint(start, [1; 16], &CLAIMS, Rc::clone(&permit));
-        mint.expire(start + TOKEN_LIFETIME - seconds(1));
+        mint.expire(start + LIFETIME - seconds(1));
         assert_eq!(Rc::strong_count(&permit), 2);
-        assert_eq!(mint.redeem(start + TOKEN_LIFETIME, &token, &CLAIMS), Err(TokenFault::Expired));
+        assert_eq!(mint.redeem(start + LIFETIME, &token, &CLAIMS), Err(TokenFault::Expired));
         assert_eq!(Rc::strong_count(&permit), 1, "nobody comes for it any more");
     }
 
@@ -225,7 +226,7 @@ mod tests {
     fn cannot_be_made_elsewhere_or_lived_longer() {
         let (mut mint, start) = mint();
         let token = mint.mint(start, [1; 16], &CLAIMS, Rc::new(()));
-        let elsewhere = TokenMint::new([8; 32], start).mint(start, [1; 16], &CLAIMS, Rc::new(()));
+        let elsewhere = TokenMint::new([8; 32], start, LIFETIME).mint(start, [1; 16], &CLAIMS, Rc::new(()));
         let mut longer = URL_SAFE_NO_PAD.decode(&token).unwrap();
         longer[NONCE_BYTES] = 0xFF;
         let junk = ["", "x", "ö", &token[1..], &format!("{token}AAAA")].map(str::to_owned);

@@ -198,6 +198,8 @@ fn close(payload: &[u8]) -> Result<Incoming, Violation> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{any, prop, proptest};
+
     use super::*;
 
     fn frame(opcode: OpCode, fin: bool, payload: &[u8]) -> RawFrame {
@@ -298,5 +300,26 @@ mod tests {
     fn reads_a_close_with_and_without_a_code() {
         assert_eq!(server(9).accept(frame(OpCode::Close, true, b"")), Ok(Some(Incoming::Close(None))));
         assert_eq!(server(9).accept(frame(OpCode::Close, true, b"\x03\xE8bye")), Ok(Some(Incoming::Close(Some(1000)))));
+    }
+
+    proptest! {
+        #[test]
+        fn never_holds_more_than_the_cap(
+            frames in prop::collection::vec((0_u8..=10, any::<bool>(), 0_usize..200), 0..100)
+        ) {
+            let mut assembler = server(300);
+            for (opcode, fin, length) in frames {
+                let Ok(opcode) = OpCode::try_from(opcode) else { continue };
+                let accepted = assembler.accept(frame(opcode, fin, &vec![b'a'; length]));
+                let held = assembler.unfinished.as_ref().map_or(0, |message| message.payload.len());
+                assert!(held <= 300, "{held} bytes are held");
+                match accepted {
+                    Ok(Some(Incoming::Message(WsMessage::Text(text)))) => assert!(text.len() <= 300),
+                    Ok(Some(Incoming::Message(WsMessage::Binary(data)))) => assert!(data.len() <= 300),
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+        }
     }
 }
