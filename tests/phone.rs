@@ -1,5 +1,7 @@
 //! The phone against a small fake gateway: real sockets, the phone's own 20 ms clock, no sleeps.
 
+#[path = "phone/cli.rs"]
+mod cli;
 #[path = "phone/fake_gateway.rs"]
 mod fake_gateway;
 

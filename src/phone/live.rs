@@ -173,6 +173,11 @@ impl LiveCall {
         self.shared.progress.borrow().voice.speaking_since
     }
 
+    /// When the agent was last audible.
+    pub fn agent_last_audible(&self) -> Option<CallTime> {
+        self.shared.progress.borrow().voice.last_audible
+    }
+
     /// Waits until the agent has been silent for `quiet`, with nothing left to play.
     pub async fn wait_until_agent_is_quiet_for(&self, quiet: Duration, limit: Duration) -> Waited {
         let silent = move |progress: &Progress| {

@@ -161,6 +161,21 @@ impl Socket {
         }
     }
 
+    /// Reads until the caller is heard.
+    pub(crate) async fn until_voice(&mut self) {
+        while self.frame().await.iter().all(|&byte| byte == 0xFF) {}
+    }
+
+    /// Reads until the caller is not heard any more.
+    pub(crate) async fn until_silence(&mut self) {
+        while self.frame().await.iter().any(|&byte| byte != 0xFF) {}
+    }
+
+    async fn frame(&mut self) -> Vec<u8> {
+        let media = self.until("media").await;
+        STANDARD.decode(media["media"]["payload"].as_str().unwrap()).unwrap()
+    }
+
     /// Reads until the socket ends; gives the last message and whether a close frame came.
     pub(crate) async fn until_end(&mut self) -> (Value, bool) {
         let mut last = Value::Null;
