@@ -31,6 +31,7 @@ use voice_pipeline::vendors::tts::Tts;
 
 use crate::agent::{Agent, Agents, CallFacts};
 use crate::backend::{BackendClient, BackendTools};
+use crate::telephony::admission::Turned;
 use crate::telephony::{AgentLine, CallHost, CarrierEvent, IncomingCall};
 
 /// The numbers of every call.
@@ -228,6 +229,13 @@ impl CallHost for Reception {
 
     fn carrier_event(&self, event: CarrierEvent) {
         let (call_sid, kind) = match event {
+            CarrierEvent::TurnedAway { call_sid, reason } => {
+                let reason = match reason {
+                    Turned::Full => "full",
+                    Turned::Draining => "draining",
+                };
+                (call_sid, EventKind::CallTurnedAway { reason })
+            }
             CarrierEvent::CallStatus { call_sid, status, .. } => (call_sid, EventKind::CarrierStatus { status }),
             CarrierEvent::StreamStatus { call_sid, event, .. } => (call_sid, EventKind::StreamStatus { status: event }),
         };
@@ -237,8 +245,9 @@ impl CallHost for Reception {
     }
 }
 
+/// The agent's voice; an empty name is the vendor's own default.
 fn voice_name(agent: &Agent) -> Arc<str> {
-    Arc::from(agent.voice.as_str())
+    Arc::from(agent.voice.as_deref().unwrap_or_default())
 }
 
 fn line_texts(agent: &Agent) -> LineTexts {

@@ -158,6 +158,11 @@ pub enum EventKind {
         /// Frames of 20 ms since the last such event.
         frames: u32,
     },
+    /// The caller heard the busy line instead of an agent.
+    CallTurnedAway {
+        /// Why: the gateway is full or draining.
+        reason: &'static str,
+    },
     /// The carrier reported the state of the call.
     CarrierStatus {
         /// The carrier's word: `ringing`, `in-progress`, `completed`, …
@@ -287,6 +292,7 @@ impl EventKind {
             Self::VendorFailed { .. } => "vendor.failed",
             Self::QueueFull { .. } => "queue.full",
             Self::AudioDropped { .. } => "audio.dropped",
+            Self::CallTurnedAway { .. } => "call.turned_away",
             Self::CarrierStatus { .. } => "carrier.status",
             Self::StreamStatus { .. } => "stream.status",
             Self::CallClosing { .. } => "call.closing",

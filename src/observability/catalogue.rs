@@ -80,6 +80,15 @@ const EVENTS: &[Described] = &[
     event("audio.dropped", "Caller audio could not be kept up with.", &[
         ("stage", "which dropped it"), ("frames", "frames of 20 ms since the last such event"),
     ]),
+    event("call.turned_away", "The caller heard the busy line instead of an agent.", &[
+        ("reason", "full or draining"),
+    ]),
+    event("carrier.status", "The carrier reported the state of the call.", &[
+        ("status", "the carrier's word: ringing, in-progress, completed, busy, failed, no-answer, canceled"),
+    ]),
+    event("stream.status", "The carrier reported the state of the media stream.", &[
+        ("status", "the carrier's word: stream-started, stream-stopped or stream-error"),
+    ]),
     event("call.closing", "The agent or a limit is ending the call; the closing words are being spoken.", &[
         ("reason", "as in `call.ended`"),
     ]),
@@ -182,6 +191,9 @@ pub(super) mod tests {
             EventKind::VendorFailed { stage: "llm", vendor: "chat", kind: "timed_out" },
             EventKind::QueueFull { stage: "stt" },
             EventKind::AudioDropped { stage: "ingress", frames: 7 },
+            EventKind::CallTurnedAway { reason: "full" },
+            EventKind::CarrierStatus { status: "in-progress".into() },
+            EventKind::StreamStatus { status: "stream-started".into() },
             EventKind::CallClosing { reason: EndReason::Draining },
             EventKind::CallEnded { reason: EndReason::CallerHungUp, lasted: took },
         ];

@@ -57,6 +57,8 @@ pub(super) fn fields(kind: &EventKind) -> Fields<'_> {
         EventKind::AudioDropped { stage, frames } => {
             vec![("stage", Word(stage)), ("frames", Count((*frames).into()))]
         }
+        EventKind::CallTurnedAway { reason } => vec![("reason", Word(reason))],
+        EventKind::CarrierStatus { status } | EventKind::StreamStatus { status } => vec![("status", Word(status))],
         EventKind::CallClosing { reason } => vec![("reason", Word(reason.as_str()))],
         EventKind::CallEnded { reason, lasted } => {
             vec![("reason", Word(reason.as_str())), ("lasted_ms", millis(*lasted))]

@@ -131,6 +131,9 @@ fn log_detail(stamped: &StampedEvent, kind: &EventKind, shown: &dyn Fn(&Pii<Stri
         EventKind::SilencePrompted { attempt } => line!(debug, event, "silence prompted", attempt),
         EventKind::QueueFull { stage } => line!(debug, event, "queue full", stage),
         EventKind::AudioDropped { stage, frames } => line!(debug, event, "audio dropped", stage, frames),
+        EventKind::CallTurnedAway { reason } => line!(info, event, "call turned away", reason),
+        EventKind::CarrierStatus { status } => line!(debug, event, "carrier status", status),
+        EventKind::StreamStatus { status } => line!(debug, event, "stream status", status),
         EventKind::CallClosing { reason } => line!(debug, event, "call closing", reason = reason.as_str()),
         plain => line!(debug, event, "call event", event = plain.name()),
     }

@@ -173,6 +173,9 @@ pub(super) fn record(event: &CallEvent) {
         | EventKind::ReplyResumed
         | EventKind::ToolCalled { .. }
         | EventKind::SilencePrompted { .. }
+        | EventKind::CallTurnedAway { .. }
+        | EventKind::CarrierStatus { .. }
+        | EventKind::StreamStatus { .. }
         | EventKind::CallClosing { .. } => {}
     }
 }
