@@ -42,7 +42,8 @@ pub struct UtteranceSettings {
     /// Lower cuts soft first sounds off; higher costs a little time and adds noise. Default `400ms`,
     /// from `100ms` to `1s`.
     pub pre_roll: Duration,
-    /// `STT_INTERIM_EVERY`: new speech between two interim transcripts.
+    /// `STT_INTERIM_EVERY`: new speech between two interim transcripts; in segments longer than
+    /// eight times this, an eighth of the segment.
     ///
     /// Lower hears a barge-in's words sooner and costs CPU in proportion. Default `750ms`, from
     /// `250ms` to `5s`.
@@ -160,7 +161,7 @@ impl Utterance {
                 if self.open.len() >= in_samples(self.settings.segment_max) {
                     self.seal();
                 }
-                if self.open.len() >= self.asked_at + in_samples(self.settings.interim_every) {
+                if self.open.len() >= self.asked_at + self.until_next_interim() {
                     self.ask(None);
                 }
             }
@@ -238,6 +239,12 @@ impl Utterance {
     /// The next event for the pipeline.
     pub fn poll_event(&mut self) -> Option<SttEvent> {
         self.events.pop_front()
+    }
+
+    /// New speech between two interims. Each recognises the whole segment again, so in a long one
+    /// they are rarer, or one caller who talks and talks would have the recogniser to themselves.
+    fn until_next_interim(&self) -> usize {
+        in_samples(self.settings.interim_every).max(self.asked_at / 8)
     }
 
     fn keep_pre_roll(&mut self, samples: &[i16]) {

@@ -73,6 +73,17 @@ fn guesses_every_750_ms_while_the_caller_speaks() {
 }
 
 #[test]
+fn guesses_less_often_in_a_long_segment() {
+    let mut utterance = utterance();
+    utterance.speech_started();
+    let lengths: Vec<_> = hear(&mut utterance, &sound(14_900)).iter().map(|r| millis(r.segments[0].len())).collect();
+    let last = &lengths[lengths.len() - 2..];
+    assert!(last[1] - last[0] >= last[0] / 8, "{lengths:?}");
+    let recognised: usize = lengths.iter().sum();
+    assert!(recognised <= 14_900 * 9, "{recognised} ms recognised of 14,900 ms spoken");
+}
+
+#[test]
 fn an_answer_that_is_overtaken_changes_nothing() {
     let mut utterance = utterance();
     utterance.speech_started();

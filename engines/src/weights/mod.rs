@@ -93,11 +93,10 @@ pub enum WeightsError {
         /// On which file or folder.
         path: PathBuf,
         /// What the operating system said.
-        #[source]
         cause: std::io::Error,
     },
     /// The larger recogniser could not be prepared.
-    #[error("could not prepare the base recogniser")]
+    #[error(transparent)]
     Prepare(#[from] RuntimeError),
 }
 

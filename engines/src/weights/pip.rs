@@ -44,10 +44,34 @@ impl Fetch for Pip {
         for python in PYTHONS {
             match download(python, package, wheel, folder, downloaded) {
                 Ok(()) => return Ok(folder.join(wheel.file)),
-                Err(reason) => failures.push(format!("`{python} -m pip download`: {reason}")),
+                Err(Failure { reason, has_pip }) => {
+                    failures.push(format!("`{python} -m pip download`: {reason}"));
+                    // Another pip would get no further.
+                    if has_pip {
+                        break;
+                    }
+                }
             }
         }
         Err(failures.join("; "))
+    }
+}
+
+/// Why one Python did not bring the wheel.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    reason: String,
+    /// Whether there was a pip that tried.
+    has_pip: bool,
+}
+
+impl Failure {
+    fn before_pip(reason: String) -> Self {
+        Self { reason, has_pip: false }
+    }
+
+    fn of_pip(reason: String) -> Self {
+        Self { reason, has_pip: true }
     }
 }
 
@@ -80,13 +104,13 @@ fn download(
     wheel: &Wheel,
     folder: &Path,
     downloaded: &mut dyn FnMut(u64),
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let lock = folder.join("models.lock");
     let log = folder.join("pip.log");
     let pin = format!("{}=={} --hash=sha256:{}\n", package.name, package.version, wheel.sha256);
-    fs::write(&lock, pin).map_err(|error| format!("could not write the lock file: {error}"))?;
+    fs::write(&lock, pin).map_err(|error| Failure::before_pip(format!("could not write the lock file: {error}")))?;
     // Into a file, not a pipe: nobody has to read along for pip to get on.
-    let errors = File::create(&log).map_err(|error| format!("could not write a log: {error}"))?;
+    let errors = File::create(&log).map_err(|error| Failure::before_pip(format!("could not write a log: {error}")))?;
     let child = Command::new(python)
         .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
         .args(["--platform", wheel.platform, "--python-version", PYTHON_VERSION])
@@ -104,10 +128,10 @@ fn download(
         .stderr(errors)
         .spawn()
         .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "not installed".to_owned(),
-            _ => format!("could not be started: {error}"),
+            io::ErrorKind::NotFound => Failure::before_pip("not installed".to_owned()),
+            _ => Failure::before_pip(format!("could not be started: {error}")),
         })?;
-    let status = wait(child, folder, downloaded)?;
+    let status = wait(child, folder, downloaded).map_err(Failure::of_pip)?;
     if status.success() { Ok(()) } else { Err(last_words(&log, status)) }
 }
 
@@ -146,16 +170,19 @@ fn bytes_below(folder: &Path) -> u64 {
         .sum()
 }
 
-/// The end of what pip wrote: its last error says what matters.
-fn last_words(log: &Path, status: ExitStatus) -> String {
+/// What pip wrote, in short: its last error, and whether it could reach the index at all, which
+/// that error does not tell.
+fn last_words(log: &Path, status: ExitStatus) -> Failure {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let errors: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("ERROR")).collect();
-    match (errors.last(), lines.last()) {
-        (Some(line), _) | (None, Some(line)) => (*line).to_owned(),
-        (None, None) => status.to_string(),
+    if text.contains("No module named pip") {
+        return Failure::before_pip("it has no pip".to_owned());
     }
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines().rfind(|line| line.starts_with("ERROR")).or_else(|| lines().next_back());
+    let error = error.map_or_else(|| status.to_string(), str::to_owned);
+    let unreachable = text.contains("onnection") && text.contains("Retrying");
+    Failure::of_pip(if unreachable { format!("the package index cannot be reached; {error}") } else { error })
 }
 
 #[cfg(test)]
@@ -181,15 +208,27 @@ mod tests {
         let package = &super::super::PIPECAT;
         let wheel = package.wheel(Architecture::X86).unwrap();
         let reason = download("no-such-python", package, wheel, folder.path(), &mut |_| {}).unwrap_err();
-        assert_eq!(reason, "not installed");
+        assert_eq!(reason, Failure::before_pip("not installed".to_owned()));
     }
 
     #[test]
-    fn the_last_error_line_of_pip_is_the_reason() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("pip.log");
-        fs::write(&log, "WARNING: Retrying\nERROR: No matching distribution\n\nnotice: new pip\n").unwrap();
-        let reason = last_words(&log, ExitStatus::default());
-        assert_eq!(reason, "ERROR: No matching distribution");
+    fn the_last_error_of_pip_is_the_reason() {
+        let said = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let log = folder.path().join("pip.log");
+            fs::write(&log, text).unwrap();
+            last_words(&log, ExitStatus::default())
+        };
+        assert_eq!(
+            said("WARNING: old pip\nERROR: No matching distribution\n\nnotice: new pip\n"),
+            Failure::of_pip("ERROR: No matching distribution".to_owned())
+        );
+        assert_eq!(
+            said(
+                "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError'\nERROR: No match\n"
+            ),
+            Failure::of_pip("the package index cannot be reached; ERROR: No match".to_owned())
+        );
+        assert!(!said("/usr/bin/python3: No module named pip\n").has_pip);
     }
 }

@@ -69,9 +69,10 @@ impl Stamp {
         for Entry { sha256, bytes, modified_ns, name } in &self.0 {
             writeln!(text, "{sha256} {bytes} {modified_ns} {name}").expect("writing to a string cannot fail");
         }
-        let fresh = tempfile::NamedTempFile::new_in(folder)?;
-        fs::write(fresh.path(), text)?;
-        fresh.persist(folder.join(STAMP)).map_err(|error| error.error)?;
+        // Readable by everybody, like the files: another user's gateway may share the folder.
+        let fresh = folder.join(format!("{STAMP}-{}", std::process::id()));
+        fs::write(&fresh, text)?;
+        fs::rename(&fresh, folder.join(STAMP))?;
         Ok(())
     }
 }

@@ -182,6 +182,23 @@ fn a_file_that_was_merely_touched_is_hashed_and_kept() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_will_do_when_everything_is_there() {
+    let scene = Scene::set();
+    scene.ensure(Index::Serves).unwrap();
+    // Nobody can open a folder for writing, not even the superuser on a writable disk.
+    let lock = scene.store(Index::Refuses).folder.join(".lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    fs::remove_file(scene.file().with_file_name(".verified")).unwrap();
+    assert_eq!(scene.ensure(Index::Refuses).unwrap(), []);
+
+    fs::remove_file(scene.file()).unwrap();
+    let error = scene.ensure(Index::Serves).unwrap_err();
+    assert!(matches!(error, WeightsError::Io { action: "open", .. }), "{error}");
+    assert_eq!(scene.requests(), 1);
+}
+
+#[test]
 fn two_starts_at_once_fetch_once() {
     let scene = Scene::set();
     thread::scope(|scope| {
