@@ -1,0 +1,47 @@
+//! Loads the local engines: weights into place, then networks into memory.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use voice_engines::runtime::Runtime;
+use voice_engines::stt::{MoonshineStt, SttSettings};
+use voice_engines::tts::{HibariTts, TtsSettings};
+use voice_engines::turn_model::SmartTurn;
+use voice_engines::vad_referee::SileroReferee;
+use voice_engines::weights::{ModelSet, Progress, SttModel, Weights};
+use voice_gateway::call::Speech;
+use voice_gateway::config::{Config, LocalSttModel};
+
+/// Pauses that may wait for the turn model, over all calls. A pause that finds it full is judged by
+/// its silence.
+const TURN_QUEUE: usize = 64;
+
+/// The models folder of the settings.
+pub(crate) fn weights(config: &Config) -> anyhow::Result<Weights> {
+    Ok(Weights::locate(config.speech.models_dir.clone(), |name| std::env::var_os(name))?)
+}
+
+/// What the settings make the process load.
+pub(crate) fn model_set(config: &Config) -> ModelSet {
+    let stt = match config.speech.local_stt_model {
+        LocalSttModel::Tiny => SttModel::Tiny,
+        LocalSttModel::Base => SttModel::Base,
+    };
+    ModelSet { stt: Some(stt), ..ModelSet::DEFAULT }
+}
+
+/// Fetches what is missing and loads everything. Blocks, for seconds when all is there.
+pub(crate) fn load(config: &Config, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Speech> {
+    let paths = weights(config)?.ensure(model_set(config), progress)?;
+    let runtime = Runtime::load(&paths.onnxruntime).context("cannot load the engines' runtime")?;
+    let stt = MoonshineStt::load(runtime, &paths.stt, SttSettings::default()).context("cannot load the recogniser")?;
+    let tts = HibariTts::load(runtime, &paths.tts, &TtsSettings::default()).context("cannot load the voice")?;
+    let turn = SmartTurn::load(runtime, &paths.smart_turn, TURN_QUEUE).context("cannot load the turn model")?;
+    let silero = SileroReferee::load(runtime, &paths.silero).context("cannot load the speech detector")?;
+    Ok(Speech {
+        stt: Arc::new(stt),
+        tts: Arc::new(tts),
+        turn_detector: Some(Arc::new(turn)),
+        referee: Some(Arc::new(move || Box::new(silero.new_call()))),
+    })
+}
