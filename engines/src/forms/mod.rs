@@ -1,1 +1,3 @@
 //! forms
+mod values;
+mod words;
