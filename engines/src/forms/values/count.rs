@@ -172,7 +172,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     let is_clock = matches!(next, "am" | "pm" | "oclock" | "a" | "p" | "hundred" | "past" | "minutes")
         || word_value(next).is_some_and(|value| value >= 10)
         || says(words, after, &["in", "the"])
-        || super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
+        || !misheard && super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
     if is_clock || (!is_unit && is_quantity(words, after) && next != "of") {
         return None;
     }

@@ -30,6 +30,14 @@ pub(crate) struct Clock {
     half: Option<Half>,
 }
 
+impl Clock {
+    /// The full hour a bare number may mean.
+    pub(crate) fn on_the_hour(number: u64) -> Option<Self> {
+        let hour = i8::try_from(number).ok().filter(|hour| (1..=12).contains(hour))?;
+        Some(Self { hour, minute: 0, half: None })
+    }
+}
+
 /// What a time phrase means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TimeWish {
