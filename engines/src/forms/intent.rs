@@ -3,6 +3,8 @@
 //! Agreement starts writes, so it is read strictly: words of agreement, hardly anything else, and no word
 //! of refusal beside them. Everything doubtful is [`Answer::Unclear`] and costs one more question.
 
+use std::sync::LazyLock;
+
 use super::words::{Word, find, phrase};
 
 /// The answer to a yes/no question.
@@ -350,6 +352,16 @@ const MOVES: &[(Move, &[&str])] = &[
     ),
 ];
 
+/// The phrases of [`MOVES`], longest first, as words.
+static MOVE_WORDS: LazyLock<Vec<(Move, Vec<Vec<String>>)>> = LazyLock::new(|| {
+    let read = |phrases: &[&str]| {
+        let mut read: Vec<Vec<String>> = phrases.iter().map(|wanted| phrase(wanted)).collect();
+        read.sort_by_key(|wanted| std::cmp::Reverse(wanted.len()));
+        read
+    };
+    MOVES.iter().map(|(what, phrases)| (*what, read(phrases))).collect()
+});
+
 /// Reads the answer to a yes/no question.
 pub(crate) fn answer(words: &[Word]) -> Answer {
     let mut left = vec![true; words.len()];
@@ -398,14 +410,14 @@ fn strike(words: &[Word], left: &mut [bool], phrases: &[&str]) -> bool {
 /// The move a sentence makes, if its words are mostly that: a long sentence with "sorry" in it is about
 /// something else.
 pub(crate) fn intent(words: &[Word]) -> Option<Move> {
-    MOVES.iter().find_map(|(what, phrases)| {
-        let hit =
-            phrases.iter().filter(|wanted| find(words, &phrase(wanted)).is_some()).max_by_key(|wanted| wanted.len())?;
-        let length = hit.split(' ').count();
+    MOVE_WORDS.iter().find_map(|(what, phrases)| {
+        let hit = phrases.iter().find(|wanted| find(words, wanted).is_some())?;
+        let length = hit.len();
+        let vague = length == 1 && hit[0] != "repeat" && hit[0] != "pardon";
         let room = match what {
             Move::Person | Move::Leave | Move::Abandon | Move::Unknown | Move::Help => 12,
             Move::Hold => 6,
-            Move::Repeat if length == 1 && *hit != "repeat" && *hit != "pardon" => 2,
+            Move::Repeat if vague => 2,
             Move::Repeat => 6,
             Move::Thanks | Move::Greet => 5,
         };
@@ -413,31 +425,35 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
     })
 }
 
+/// Words that make a question wherever they stand.
+const PHRASES: &[&str] = &[
+    "tell me",
+    "wondering",
+    "do you",
+    "is there",
+    "are there",
+    "can i",
+    "can we",
+    "what is",
+    "what are",
+    "how much",
+    "how many",
+    "how long",
+    "do i",
+    "do we",
+    "about the",
+    "is it",
+    "what about",
+    "whats",
+    "wheres",
+    "like to know",
+];
+
 /// Whether the sentence asks something.
 pub(crate) fn is_question(words: &[Word]) -> bool {
     const ASKING: &str = "what whats how hows when whens where wheres which who whos why do does is are can could may should will would any have did";
-    const PHRASES: &[&str] = &[
-        "tell me",
-        "wondering",
-        "do you",
-        "is there",
-        "are there",
-        "can i",
-        "can we",
-        "what is",
-        "what are",
-        "how much",
-        "how many",
-        "how long",
-        "do i",
-        "do we",
-        "about the",
-        "is it",
-        "what about",
-        "whats",
-        "wheres",
-        "like to know",
-    ];
+    static PHRASE_WORDS: LazyLock<Vec<Vec<String>>> =
+        LazyLock::new(|| PHRASES.iter().map(|wanted| phrase(wanted)).collect());
     let lead = words.iter().position(|word| {
         !matches!(
             word.text.as_str(),
@@ -461,7 +477,7 @@ pub(crate) fn is_question(words: &[Word]) -> bool {
         )
     });
     let asks = lead.is_some_and(|lead| ASKING.split(' ').any(|asking| asking == words[lead].text));
-    asks || PHRASES.iter().any(|wanted| find(words, &phrase(wanted)).is_some())
+    asks || PHRASE_WORDS.iter().any(|wanted| find(words, wanted).is_some())
 }
 
 #[cfg(test)]

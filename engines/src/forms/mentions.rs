@@ -11,7 +11,7 @@ use super::values::code::{almost_code, code_at, phone_at};
 use super::values::count::count_at;
 use super::values::date::{DateWish, date_at};
 use super::values::name::{is_plain, name_in};
-use super::values::number::cardinal;
+use super::values::number::{cardinal, is_pronoun};
 use super::values::time::{TimeWish, is_quantity, time_at};
 use super::values::{Kind, choice_in, email_in};
 use super::words::{Word, text_at, text_before};
@@ -29,7 +29,6 @@ pub(crate) enum Found {
     Email(String),
     Choice(String, String),
     Name(String),
-    Text(String),
     /// A number that could be several things.
     Number(u64),
 }
@@ -88,7 +87,7 @@ pub(crate) fn mentions(
         }
     }
     for at in 0..words.len() {
-        if claimed[at] || is_quantity(words, at + 1) {
+        if claimed[at] || is_pronoun(words, at) || is_quantity(words, at + 1) {
             continue;
         }
         if let Some((value, used)) = cardinal(words, at).filter(|_| !matches!(text_before(words, at), "not" | "the")) {
@@ -145,14 +144,26 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
                     );
                 }
             }
-            Kind::Phone(prefix) => offer(phone_at(words, at, asked).map(|(digits, used)| {
-                let national = digits.len() <= 10;
-                (Found::Phone(if national { format!("{prefix}{digits}") } else { format!("+{digits}") }), used)
-            })),
+            Kind::Phone(prefix) => {
+                offer(
+                    phone_at(words, at, asked)
+                        .map(|(digits, used)| (Found::Phone(international(&digits, prefix)), used)),
+                );
+            }
             _ => {}
         }
     }
     best
+}
+
+/// A number with its country code, when the agent's numbers have one.
+fn international(digits: &str, prefix: &str) -> String {
+    let code = prefix.trim_start_matches('+');
+    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
+        let plus = if prefix.is_empty() { "" } else { "+" };
+        return format!("{plus}{digits}");
+    }
+    format!("{prefix}{}", digits.trim_start_matches('0'))
 }
 
 fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {

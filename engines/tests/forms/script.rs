@@ -179,7 +179,8 @@ impl Call<'_> {
         (text, calls)
     }
 
-    fn hears_only(&mut self, words: usize) {
+    /// Of the last reply the caller heard only this much.
+    pub(crate) fn hears_only(&mut self, words: usize) {
         let Some(Message::Agent { text, .. }) = self.messages.last_mut() else { panic!("the agent said nothing") };
         *text = text.split_whitespace().take(words).collect::<Vec<_>>().join(" ");
     }

@@ -88,6 +88,13 @@ impl<'a> Dialogue<'a> {
             self.put_choice(form, options);
             return true;
         }
+        let refused = applied.changed.is_empty() && !applied.notes.is_empty();
+        let misses = self.misses;
+        if refused && misses >= 2 {
+            applied.notes.into_iter().for_each(|note| self.say(note));
+            self.miss();
+            return true;
+        }
         let mut before = applied.notes;
         if let Some(echo) = self.echo(&applied.changed)
             && !self.reads_back_next()
@@ -95,6 +102,7 @@ impl<'a> Dialogue<'a> {
             before.insert(0, echo);
         }
         self.proceed(before);
+        self.misses = if refused { misses + 1 } else { 0 };
         true
     }
 
@@ -137,6 +145,9 @@ impl<'a> Dialogue<'a> {
             match &mention.found {
                 Found::Date(wish) => self.read_date(form, wish, values, &mut applied),
                 Found::Time(TimeWish::At(clock)) => self.read_clock(form, *clock, part, values, &mut applied),
+                Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
+                    self.read_clock(form, *to, part, values, &mut applied)
+                }
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
                 Found::Count(count) => self.read_count(form, *count, values, &mut applied),
@@ -147,7 +158,10 @@ impl<'a> Dialogue<'a> {
                     values,
                     &mut applied,
                 ),
-                Found::NoCode(said) => applied.notes.push(format!("I heard {}.", spoken::code(said))),
+                Found::NoCode(said) => {
+                    let hint = self.asked().and_then(|field| field.hint.clone()).unwrap_or_default();
+                    applied.notes.push(format!("I heard {}. {hint}", spoken::code(said)));
+                }
                 Found::Phone(digits) => self.set(
                     form,
                     &|kind| matches!(kind, Kind::Phone(_)),
@@ -161,14 +175,17 @@ impl<'a> Dialogue<'a> {
                 Found::Name(name) => {
                     self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied)
                 }
-                Found::Text(text) => {
-                    self.set(form, &|kind| *kind == Kind::Text, Value::Text(text.clone()), values, &mut applied)
-                }
                 Found::Choice(name, choice) => Self::put(name, Value::Text(choice.clone()), values, &mut applied),
                 Found::Number(number) => self.read_number(form, *number, part, values, &mut applied),
             }
         }
         applied
+    }
+
+    /// Whether a part of the day is of use: the form searches, or is a search.
+    fn takes_windows(&self, form: &Form) -> bool {
+        let searches = form.fields.iter().any(|field| field.search.is_some());
+        searches || form.fields.iter().any(|field| matches!(field.kind, Kind::WindowStart | Kind::WindowEnd))
     }
 
     /// The field of a form that takes values of a kind: the asked one, an empty one, or the first.
@@ -282,6 +299,7 @@ impl<'a> Dialogue<'a> {
         let time = |clock: Option<Clock>| clock.and_then(|clock| resolve(clock, None, range).first().copied());
         *window = Some(match wish {
             TimeWish::Between(from, to) => (time(*from), time(*to)),
+            TimeWish::FromTo(from, to) => (time(Some(*from)), time(Some(*to))),
             TimeWish::Part(from, to, _) => {
                 let opening = range.map_or(Time::MIN, |range| range.0);
                 (Some((*from).max(opening)).filter(|from| *from > Time::MIN), Some(*to))

@@ -87,6 +87,8 @@ pub(crate) struct Dialogue<'a> {
     offered: &'a [&'a str],
     open: Option<usize>,
     values: BTreeMap<String, Value>,
+    /// What stays known from tools that succeeded.
+    settled: BTreeMap<String, Value>,
     window: Option<(Option<Time>, Option<Time>)>,
     prompt: Prompt,
     misses: usize,
@@ -118,6 +120,7 @@ impl<'a> Dialogue<'a> {
             offered,
             open: None,
             values: BTreeMap::new(),
+            settled: BTreeMap::new(),
             window: None,
             prompt: Prompt::Open,
             misses: 0,
@@ -237,11 +240,11 @@ impl<'a> Dialogue<'a> {
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
             Prompt::Offer(offer) => self.pick(said, &found, triggered, &offer),
-            Prompt::AnythingElse => self.more_wishes(said, &found, triggered),
+            Prompt::AnythingElse | Prompt::Open => self.more_wishes(said, &found, triggered),
             Prompt::Person(before) => self.wants_person(said, *before),
             Prompt::Retry => self.retry(said, &found, triggered),
             Prompt::Ask(_) => self.flag_answer(said),
-            Prompt::Open | Prompt::NeedOneOf | Prompt::Change | Prompt::Waiting => false,
+            Prompt::NeedOneOf | Prompt::Change | Prompt::Waiting => false,
         };
         if !handled {
             self.converse(said, &found, triggered, about);
@@ -250,17 +253,25 @@ impl<'a> Dialogue<'a> {
 
     /// What is the same whatever was asked.
     fn converse(&mut self, said: &Utterance<'_>, found: &[Mention], triggered: Option<usize>, about: Option<usize>) {
-        let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Text(_)));
+        let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_)));
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
         let asks = intent::is_question(&said.words);
-        if !facts.is_empty() && (silent || asks) && (triggered.is_none() || !certain) {
+        let asked = self.asked();
+        // "Nine, and do you rent clubs?" answers first and asks then.
+        let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);
+        if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
             self.misses = 0;
             facts.iter().for_each(|fact| self.say(fact.say.clone()));
             let open = if self.prompt == Prompt::Open { Prompt::AnythingElse } else { self.prompt.clone() };
             self.prompt = open;
             let question = self.question();
             return self.say(question);
+        }
+        let moves_on =
+            matches!(said.intent, Some(Move::Leave | Move::Repeat | Move::Hold | Move::Help | Move::Abandon));
+        if !moves_on && triggered.is_none() && self.free_text(said) {
+            return;
         }
         if silent && self.small_talk(said) {
             return;
@@ -272,16 +283,13 @@ impl<'a> Dialogue<'a> {
             && let Some(about) = about
         {
             let facts = facts.iter().map(|fact| fact.say.clone()).collect::<Vec<_>>();
-            facts.into_iter().filter(|_| triggered.is_some() && asks).for_each(|fact| self.say(fact));
+            facts.into_iter().filter(|_| asks && (triggered.is_some() || answers)).for_each(|fact| self.say(fact));
             if self.fill(about, found) {
                 return;
             }
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);
-        }
-        if self.free_text(said) {
-            return;
         }
         self.miss();
     }
@@ -374,11 +382,9 @@ impl<'a> Dialogue<'a> {
         self.say_and_ask(self.book.lines.abandoned.clone());
     }
 
-    /// Forgets all values but those that stay known.
+    /// Forgets what was filled in since the last deed.
     fn forget(&mut self) {
-        let book = self.book;
-        let kept = |name: &str| book.forms.iter().filter_map(|form| form.field(name)).any(|field| field.keep);
-        self.values.retain(|name, _| kept(name));
+        self.values = self.settled.clone();
         self.window = None;
         self.open = None;
     }

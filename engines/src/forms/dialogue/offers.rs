@@ -32,8 +32,16 @@ impl Dialogue<'_> {
         if triggered.is_some() && triggered != Some(offer.form) && triggered != self.open {
             return false;
         }
-        if let Some(value) = self.named_option(found, offer) {
+        if let Some(value) = self.named_option(found, offer).or_else(|| in_half(said, offer)) {
             self.take(offer, value);
+            return true;
+        }
+        if let [only] = said.words.as_slice()
+            && let Some(at) = only.text.parse::<usize>().ok().and_then(|place| place.checked_sub(1))
+            && at < offer.options.len()
+        {
+            // A lone digit, typed or said, is a place in the list.
+            self.take(offer, offer.options[at].clone());
             return true;
         }
         if let Some(wish) = self.other_time(found, offer)
@@ -136,6 +144,15 @@ impl Dialogue<'_> {
     }
 }
 
+/// "In the evening", "pm": the only option in that half of the day.
+fn in_half(said: &Utterance<'_>, offer: &Offer) -> Option<(String, Value)> {
+    let says = |wanted: &[&str]| said.words.iter().any(|word| wanted.contains(&word.text.as_str()));
+    let (am, pm) = (says(&["am", "morning", "breakfast"]), says(&["pm", "afternoon", "evening", "night", "tonight"]));
+    let fits = |value: &Value| matches!(value, Value::Time(time) if (time.hour() < 12) == am);
+    let mut inside = offer.options.iter().filter(|(_, value)| am != pm && fits(value));
+    inside.next().filter(|_| inside.next().is_none()).cloned()
+}
+
 /// "The first one", "the later one", "the last", "either".
 fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
     let says = |wanted: &[&str]| wanted.iter().any(|wanted| find(&said.words, &phrase(wanted)).is_some());
@@ -200,7 +217,6 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
     }
     match text_at(&said.words, 0) {
         "later" => one(last),
-        digit @ ("1" | "2" | "3") if said.words.len() == 1 => one(digit.parse::<usize>().ok()?.checked_sub(1)?),
         _ => None,
     }
 }

@@ -65,12 +65,17 @@ impl<'a> Dialogue<'a> {
         let at = self.book.forms.iter().position(|known| known.tool == form.tool);
         self.deed = at.map(|at| (at, done));
         if form.side_effect {
+            let book = self.book;
+            let fields = || book.forms.iter().flat_map(|form| &form.fields);
+            // The tool itself says what of its own arguments stays known: a cancelled code does not.
+            let kept = |name: &str| {
+                form.field(name).map_or_else(|| fields().any(|field| field.name == name && field.keep), |own| own.keep)
+            };
+            let told = fields().filter_map(|field| {
+                Some((field.name.clone(), Value::from_json(&field.kind, result.get(&field.name)?)?))
+            });
+            self.settled = self.values.clone().into_iter().chain(told).filter(|(name, _)| kept(name)).collect();
             self.forget();
-            for field in self.book.forms.iter().flat_map(|form| &form.fields).filter(|field| field.keep) {
-                if let Some(value) = result.get(&field.name).and_then(|json| Value::from_json(&field.kind, json)) {
-                    self.values.insert(field.name.clone(), value);
-                }
-            }
         } else {
             self.open = None;
         }

@@ -5,7 +5,7 @@
 
 use super::super::words::{Word, says, text_at, text_before};
 use super::date::is_date_word;
-use super::number::{cardinal, homophone, word_value};
+use super::number::{cardinal, homophone, is_pronoun, word_value};
 use super::time::is_quantity;
 
 const PEOPLE: [&str; 20] = [
@@ -204,6 +204,9 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
 }
 
 fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
+    if is_pronoun(words, at) {
+        return None;
+    }
     let (count, used) = cardinal(words, at).or_else(|| {
         let alone = words.len() <= 2 || words.get(at).is_some_and(|word| word.ends_clause);
         homophone(text_at(words, at)).filter(|_| alone).map(|value| (value, 1))

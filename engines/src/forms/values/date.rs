@@ -248,6 +248,10 @@ fn numeric_date(word: &str, today: Date) -> Option<Option<Date>> {
 fn day_of_month(words: &[Word], at: usize, today: Date, loose: bool) -> Option<(DateWish, usize)> {
     let the = usize::from(text_at(words, at) == "the");
     let cued = the == 1 || text_before(words, at) == "on";
+    // "Hold on a second".
+    if text_at(words, at) == "second" && matches!(text_before(words, at), "a" | "one" | "just" | "per" | "another") {
+        return None;
+    }
     let written = text_at(words, at + the).starts_with(|c: char| c.is_ascii_digit());
     let (day, used) = match ordinal(words, at + the) {
         // "The first one", "the second of those" pick from a list; they name no day.

@@ -4,6 +4,9 @@
 //! and dates are taken away; the read-back lets the caller put it right. Spelled letters win over the
 //! recogniser's guess: "Johnson, J O H N S O N".
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::super::words::{Word, phrase, text_at};
 use super::date::is_date_word;
 use super::number::{is_digits, ordinal, word_value};
@@ -60,6 +63,13 @@ whats when whens where wheres which while who whole whos whose why will with wit
 yesterday yet you youd youll your youre yours yup afternoon apologies confused hmm hm er eh er erm ahem huhu mister sir maam miss mrs mr ms \
 yours cheers bit big small also calling caller agent machine robot human manager staff operator representative assistant voice bot computer shop";
 
+static PLAIN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| PLAIN.split_ascii_whitespace().collect());
+
+static CUE_WORDS: LazyLock<Vec<(bool, Vec<String>)>> = LazyLock::new(|| {
+    let read = |loose: bool| move |cue: &&str| (loose, phrase(cue));
+    CUES.iter().map(read(false)).chain(LOOSE_CUES.iter().map(read(true))).collect()
+});
+
 /// A name found, and the words it took.
 pub(crate) type Found = (String, std::ops::Range<usize>);
 
@@ -87,10 +97,8 @@ pub(crate) fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, 
 
 /// Where the name starts behind the last cue.
 fn after_cue(words: &[Word], loose: bool) -> Option<usize> {
-    let loose_cues = LOOSE_CUES.iter().filter(|_| loose);
-    let ends = CUES.iter().chain(loose_cues).filter_map(|cue| {
-        let cue = phrase(cue);
-        let at = words.windows(cue.len()).rposition(|run| run.iter().zip(&cue).all(|(word, cue)| word.text == *cue))?;
+    let ends = CUE_WORDS.iter().filter(|(only_loose, _)| loose || !only_loose).filter_map(|(_, cue)| {
+        let at = words.windows(cue.len()).rposition(|run| run.iter().zip(cue).all(|(word, cue)| word.text == *cue))?;
         let end = at + cue.len();
         let end = end + usize::from(matches!(text_at(words, end), "is" | "mr" | "mrs" | "ms" | "miss" | "mister"));
         (end < words.len() && is_name_word(text_at(words, end))).then_some(end)
@@ -149,7 +157,7 @@ pub(crate) fn is_plain(word: &str) -> bool {
     let month_name = matches!(word, "may" | "april" | "june" | "august");
     let date = is_date_word(word) && !month_name;
     let ordinal = ordinal(&[Word { text: word.to_owned(), start: 0, end: 0, ends_clause: false }], 0).is_some();
-    number || date || ordinal || PLAIN.split_ascii_whitespace().any(|plain| plain == word)
+    number || date || ordinal || PLAIN_WORDS.contains(word)
 }
 
 /// Letters said one by one: "J O H N S O N", "j-o-n", "double n", "N as in Nora".

@@ -3,7 +3,7 @@
 //! [`homophone`] lists what recognisers write for a short number ("to", "for", "ate"). It is asked only
 //! where a number is expected; anywhere else these are ordinary words.
 
-use super::super::words::{Word, text_at};
+use super::super::words::{Word, text_at, text_before};
 
 /// The number one word stands for: 0 to 20, tens, or written digits.
 pub(crate) fn word_value(word: &str) -> Option<u64> {
@@ -69,6 +69,17 @@ pub(crate) fn homophone(word: &str) -> Option<u64> {
         "tin" => Some(10),
         _ => None,
     }
+}
+
+/// "The first one", "another one": here "one" stands for a thing, not for a number.
+pub(crate) fn is_pronoun(words: &[Word], at: usize) -> bool {
+    const BEFORE: [&str; 18] = [
+        "the", "another", "this", "that", "which", "any", "each", "every", "last", "later", "earlier", "middle",
+        "latest", "earliest", "next", "other", "no", "good",
+    ];
+    let before = text_before(words, at);
+    text_at(words, at) == "one"
+        && (BEFORE.contains(&before) || at.checked_sub(1).is_some_and(|at| ordinal(words, at).is_some()))
 }
 
 /// The cardinal number that starts at `at`, and how many words it takes.

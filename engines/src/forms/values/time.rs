@@ -11,7 +11,7 @@
 use jiff::civil::{Time, time};
 
 use super::super::words::{Word, says, text_at, text_before};
-use super::number::{cardinal, digit, homophone, is_digits, tens, word_value};
+use super::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
 
 /// The half of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub(crate) enum TimeWish {
     At(Clock),
     /// Between two readings, either end open.
     Between(Option<Clock>, Option<Clock>),
+    /// From one reading to another: a window, or a change.
+    FromTo(Clock, Clock),
     /// A part of the day, as in "tomorrow afternoon"; it also tells which half a bare reading means.
     Part(Time, Time, Half),
     /// Any time will do.
@@ -150,7 +152,20 @@ pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
         && !not_noun
         && !weekday
         && ((next.len() > 3 && next.ends_with('s'))
-            || matches!(next, "people" | "of" | "percent" | "more" | "dollar" | "hour"))
+            || matches!(
+                next,
+                "people"
+                    | "of"
+                    | "second"
+                    | "sec"
+                    | "moment"
+                    | "minute"
+                    | "thing"
+                    | "percent"
+                    | "more"
+                    | "dollar"
+                    | "hour"
+            ))
 }
 
 /// "7:40", "7.40", "15:20"; with a cue or "pm" behind also "740".
@@ -175,6 +190,9 @@ fn digits_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
 
 /// "nine", "nine thirty", "nine oh five", "9 30", "twelve forty-five".
 fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize, bool)> {
+    if is_pronoun(words, at) {
+        return None;
+    }
     let word = text_at(words, at);
     let misheard = || if loose { homophone(word) } else { None };
     let hour = word_value(word).filter(|_| word.len() <= 2 || !is_digits(word)).or_else(misheard)?;
@@ -288,7 +306,10 @@ fn window(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
     };
     match text_at(words, at) {
         "between" => two(&["and", "to"]),
-        "from" => two(&["to", "till", "til", "until"]),
+        "from" => match two(&["to", "till", "til", "until"])? {
+            (TimeWish::Between(Some(from), Some(to)), used) => Some((TimeWish::FromTo(from, to), used)),
+            other => Some(other),
+        },
         "after" | "past" => {
             clock(words, at + 1, false).map(|(from, used, _)| (TimeWish::Between(Some(from), None), 1 + used))
         }

@@ -104,6 +104,9 @@ fn asks_when_both_halves_of_the_day_are_possible() {
 #[test]
 fn reads_windows_and_parts_of_the_day() {
     let window = |text: &str| match time_at(&words(text), 0, false) {
+        Some((TimeWish::FromTo(from, to), used)) if used == words(text).len() => {
+            Some((resolve(from, None, GOLF)[0].hour(), resolve(to, None, GOLF)[0].hour()))
+        }
         Some((TimeWish::Between(from, to), used)) if used == words(text).len() => {
             let end = |clock: Option<Clock>| clock.map_or(-1, |clock| resolve(clock, None, GOLF)[0].hour());
             Some((end(from), end(to)))
