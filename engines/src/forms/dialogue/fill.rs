@@ -1,0 +1,426 @@
+//! From what was said to values of the form, checked against its schema.
+
+use std::collections::BTreeMap;
+
+use jiff::ToSpan as _;
+use jiff::civil::Time;
+
+use super::super::compile::{Field, Form};
+use super::super::mentions::{Found, Mention};
+use super::super::spoken;
+use super::super::values::date::DateWish;
+use super::super::values::time::{Clock, Half, TimeWish, resolve};
+use super::super::values::{Kind, Value};
+use super::super::words::find;
+use super::{Dialogue, Offer, Prompt, Utterance};
+
+/// A time window, either end open.
+pub(super) type Window = Option<(Option<Time>, Option<Time>)>;
+
+/// What became of the things said.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// Arguments that have a new value.
+    pub(super) changed: Vec<String>,
+    /// Why something was not taken.
+    pub(super) notes: Vec<String>,
+    /// Values that could all be meant.
+    pub(super) choice: Option<Vec<(String, Value)>>,
+    /// Something was said that fits nowhere.
+    pub(super) unplaced: bool,
+}
+
+impl<'a> Dialogue<'a> {
+    /// The fields that talk about a form may fill: its own, and those its search or offer leads to.
+    pub(super) fn fields_about(&self, form: usize) -> Vec<&'a Field> {
+        let book = self.book;
+        let form = &book.forms[form];
+        let searches = form.fields.iter().filter_map(|field| book.form(field.search.as_ref()?));
+        let fields = form.fields.iter().chain(self.wish_field(form)).chain(searches.flat_map(|search| &search.fields));
+        let mut out: Vec<&Field> = Vec::new();
+        for field in fields {
+            if out.iter().all(|known| known.name != field.name) {
+                out.push(field);
+            }
+        }
+        out
+    }
+
+    /// The argument of the next tool that a pick from this form's list would fill.
+    fn wish_field(&self, form: &Form) -> Option<&'a Field> {
+        let offer = form.offer.as_ref()?;
+        self.book.form(&offer.tool)?.field(&offer.fills)
+    }
+
+    /// Fills a form from what was said and goes on. False when nothing of it was of use.
+    pub(super) fn fill(&mut self, form: usize, found: &[Mention]) -> bool {
+        let started = self.open != Some(form);
+        let before = self.open.replace(form);
+        let book = self.book;
+        let (mut values, mut window) = (self.values.clone(), None);
+        let applied = self.read(&book.forms[form], found, &mut values, &mut window);
+        let nothing =
+            applied.changed.is_empty() && applied.notes.is_empty() && applied.choice.is_none() && window.is_none();
+        let repeated = values == self.values && !found.is_empty() && !applied.unplaced;
+        if nothing && !started && !repeated {
+            self.open = before;
+            return false;
+        }
+        if nothing
+            && started
+            && found.iter().any(|mention| matches!(mention.found, Found::Number(_)))
+            && found.len() == 1
+            && before.is_none()
+            && self.prompt == Prompt::AnythingElse
+        {
+            self.open = before;
+            return false;
+        }
+        self.values = values;
+        if window.is_some() {
+            self.window = window;
+        } else if applied.changed.iter().any(|name| self.field(name).is_some_and(|field| field.kind == Kind::Time)) {
+            self.window = None;
+        }
+        if let Some(options) = applied.choice {
+            self.misses = 0;
+            applied.notes.into_iter().for_each(|note| self.say(note));
+            self.put_choice(form, options);
+            return true;
+        }
+        let refused = applied.changed.is_empty() && !applied.notes.is_empty();
+        let misses = self.misses;
+        if refused && misses >= 2 {
+            applied.notes.into_iter().for_each(|note| self.say(note));
+            self.miss();
+            return true;
+        }
+        let mut before = applied.notes;
+        if let Some(echo) = self.echo(&applied.changed)
+            && !self.reads_back_next()
+        {
+            before.insert(0, echo);
+        }
+        self.proceed(before);
+        self.misses = if refused { misses + 1 } else { 0 };
+        true
+    }
+
+    /// What was just understood, so that a mistake is heard before the read-back.
+    fn echo(&self, changed: &[String]) -> Option<String> {
+        let spoken = changed.iter().filter_map(|name| {
+            let field = self.field(name)?;
+            Some(self.spoken_value(field, self.values.get(name)?, None))
+        });
+        let spoken: Vec<String> = spoken.collect();
+        (!spoken.is_empty()).then(|| format!("Okay, {}.", spoken.join(", ")))
+    }
+
+    fn reads_back_next(&self) -> bool {
+        self.form().is_some_and(|form| {
+            let missing = form.fields.iter().any(|field| field.required && !self.values.contains_key(&field.name));
+            let needs = form
+                .need_one_of
+                .as_ref()
+                .is_some_and(|(fields, _)| !fields.iter().any(|name| self.values.contains_key(name)));
+            !missing && !needs
+        })
+    }
+
+    /// Reads what was said into `values` and `window`; changes nothing else.
+    pub(super) fn read(
+        &self,
+        form: &Form,
+        found: &[Mention],
+        values: &mut BTreeMap<String, Value>,
+        window: &mut Window,
+    ) -> Applied {
+        let mut applied = Applied::default();
+        let exact = found.iter().any(|mention| matches!(mention.found, Found::Time(TimeWish::At(_))));
+        let part = found.iter().find_map(|mention| match mention.found {
+            Found::Time(TimeWish::Part(_, _, half)) => Some(half),
+            _ => None,
+        });
+        for mention in found {
+            match &mention.found {
+                Found::Date(wish) => self.read_date(form, wish, values, &mut applied),
+                Found::Time(TimeWish::At(clock)) => self.read_clock(form, *clock, part, values, &mut applied),
+                Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
+                    self.read_clock(form, *to, part, values, &mut applied)
+                }
+                Found::Time(_) if exact => {}
+                Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
+                Found::Count(count) => self.read_count(form, *count, values, &mut applied),
+                Found::Code(code) => self.set(
+                    form,
+                    &|kind| matches!(kind, Kind::Code(_)),
+                    Value::Text(code.clone()),
+                    values,
+                    &mut applied,
+                ),
+                Found::NoCode(said) => {
+                    let hint = self.asked().and_then(|field| field.hint.clone()).unwrap_or_default();
+                    applied.notes.push(format!("I heard {}. {hint}", spoken::code(said)));
+                }
+                Found::Phone(digits) => self.set(
+                    form,
+                    &|kind| matches!(kind, Kind::Phone(_)),
+                    Value::Text(digits.clone()),
+                    values,
+                    &mut applied,
+                ),
+                Found::Email(email) => {
+                    self.set(form, &|kind| *kind == Kind::Email, Value::Text(email.clone()), values, &mut applied)
+                }
+                Found::Name(name) => {
+                    self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied)
+                }
+                Found::Choice(name, choice) => Self::put(name, Value::Text(choice.clone()), values, &mut applied),
+                Found::Number(number) => self.read_number(form, *number, part, values, &mut applied),
+            }
+        }
+        applied
+    }
+
+    /// Whether a part of the day is of use: the form searches, or is a search.
+    fn takes_windows(&self, form: &Form) -> bool {
+        let searches = form.fields.iter().any(|field| field.search.is_some());
+        searches || form.fields.iter().any(|field| matches!(field.kind, Kind::WindowStart | Kind::WindowEnd))
+    }
+
+    /// The field of a form that takes values of a kind: the asked one, an empty one, or the first.
+    fn target(
+        &self,
+        form: &Form,
+        wanted: &dyn Fn(&Kind) -> bool,
+        values: &BTreeMap<String, Value>,
+    ) -> Option<&'a Field> {
+        let at = self.book.forms.iter().position(|known| known.tool == form.tool)?;
+        let fields: Vec<&Field> = self.fields_about(at).into_iter().filter(|field| wanted(&field.kind)).collect();
+        let asked = fields.iter().find(|field| self.prompt == Prompt::Ask(field.name.clone()));
+        asked.or_else(|| fields.iter().find(|field| !values.contains_key(&field.name))).or(fields.first()).copied()
+    }
+
+    fn put(name: &str, value: Value, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        if values.get(name) != Some(&value) {
+            values.insert(name.to_owned(), value);
+            if !applied.changed.iter().any(|changed| changed == name) {
+                applied.changed.push(name.to_owned());
+            }
+        }
+    }
+
+    fn set(
+        &self,
+        form: &Form,
+        wanted: &dyn Fn(&Kind) -> bool,
+        value: Value,
+        values: &mut BTreeMap<String, Value>,
+        applied: &mut Applied,
+    ) {
+        match self.target(form, wanted, values) {
+            Some(field) => Self::put(&field.name, value, values, applied),
+            None => applied.unplaced = true,
+        }
+    }
+
+    fn read_date(&self, form: &Form, wish: &DateWish, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        let Some(field) = self.target(form, &|kind| *kind == Kind::Date, values) else {
+            applied.unplaced = true;
+            return;
+        };
+        match wish {
+            DateWish::On(day) => match self.refuse(field, &Value::Date(*day)) {
+                None => Self::put(&field.name, Value::Date(*day), values, applied),
+                Some(reason) => applied.notes.push(reason),
+            },
+            DateWish::Either(days) => {
+                let possible: Vec<Value> =
+                    days.iter().map(|day| Value::Date(*day)).filter(|day| self.refuse(field, day).is_none()).collect();
+                Self::one_of(field, possible, values, applied);
+            }
+            DateWish::Week => applied.notes.push("I need the exact day.".to_owned()),
+            DateWish::Impossible => applied.notes.push("There is no such day.".to_owned()),
+        }
+    }
+
+    fn one_of(field: &Field, possible: Vec<Value>, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        if possible.iter().any(|value| values.get(&field.name) == Some(value)) {
+            return;
+        }
+        match possible.as_slice() {
+            [] => {}
+            [one] => Self::put(&field.name, one.clone(), values, applied),
+            _ => applied.choice = Some(possible.into_iter().map(|value| (field.name.clone(), value)).collect()),
+        }
+    }
+
+    fn read_clock(
+        &self,
+        form: &Form,
+        clock: Clock,
+        part: Option<Half>,
+        values: &mut BTreeMap<String, Value>,
+        applied: &mut Applied,
+    ) {
+        let Some(field) = self.target(form, &|kind| *kind == Kind::Time, values) else {
+            applied.unplaced = true;
+            return;
+        };
+        let times: Vec<Value> = resolve(clock, part, field.range).into_iter().map(Value::Time).collect();
+        let possible: Vec<Value> = times.iter().filter(|time| self.refuse(field, time).is_none()).cloned().collect();
+        match (possible.is_empty(), times.first()) {
+            (true, Some(Value::Time(time))) => match self.between_steps(field, *time) {
+                Some(near) => {
+                    applied.notes.push(format!("There is no {}.", spoken::time(*time)));
+                    Self::one_of(field, near.into_iter().map(Value::Time).collect(), values, applied);
+                }
+                None => applied.notes.extend(self.refuse(field, &Value::Time(*time))),
+            },
+            _ => Self::one_of(field, possible, values, applied),
+        }
+    }
+
+    fn read_window(
+        &self,
+        form: &Form,
+        wish: &TimeWish,
+        values: &mut BTreeMap<String, Value>,
+        window: &mut Window,
+        applied: &mut Applied,
+    ) {
+        let Some(field) =
+            self.target(form, &|kind| matches!(kind, Kind::Time | Kind::WindowStart | Kind::WindowEnd), values)
+        else {
+            applied.unplaced = true;
+            return;
+        };
+        let range = self.target(form, &|kind| *kind == Kind::Time, values).and_then(|field| field.range);
+        let time = |clock: Option<Clock>| clock.and_then(|clock| resolve(clock, None, range).first().copied());
+        *window = Some(match wish {
+            TimeWish::Between(from, to) => (time(*from), time(*to)),
+            TimeWish::FromTo(from, to) => (time(Some(*from)), time(Some(*to))),
+            TimeWish::Part(from, to, _) => {
+                let opening = range.map_or(Time::MIN, |range| range.0);
+                (Some((*from).max(opening)).filter(|from| *from > Time::MIN), Some(*to))
+            }
+            TimeWish::Any | TimeWish::At(_) => (None, None),
+        });
+        let wished = self.target(form, &|kind| *kind == Kind::Time, values).map_or(&field.name, |field| &field.name);
+        values.remove(wished);
+    }
+
+    fn read_count(&self, form: &Form, count: u64, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values) else {
+            applied.unplaced = true;
+            return;
+        };
+        match self.refuse(field, &Value::Count(count)) {
+            None => Self::put(&field.name, Value::Count(count), values, applied),
+            Some(reason) => applied.notes.push(reason),
+        }
+    }
+
+    /// A bare number ("make it ten"): whatever it can be. When it can be two things, the one that has no
+    /// value yet is meant; when both have, the caller is asked.
+    fn read_number(
+        &self,
+        form: &Form,
+        number: u64,
+        part: Option<Half>,
+        values: &mut BTreeMap<String, Value>,
+        applied: &mut Applied,
+    ) {
+        let mut possible: Vec<(String, Value)> = Vec::new();
+        let time = self.target(form, &|kind| *kind == Kind::Time, values);
+        if let (Some(field), Some(clock)) = (time, Clock::on_the_hour(number)) {
+            let times = resolve(clock, part, field.range).into_iter().map(Value::Time);
+            possible
+                .extend(times.filter(|time| self.refuse(field, time).is_none()).map(|time| (field.name.clone(), time)));
+        }
+        if let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values)
+            && self.refuse(field, &Value::Count(number)).is_none()
+        {
+            possible.push((field.name.clone(), Value::Count(number)));
+        }
+        if possible.iter().any(|(name, value)| values.get(name) == Some(value)) {
+            return;
+        }
+        let fresh: Vec<_> = possible.iter().filter(|(name, _)| !values.contains_key(name)).cloned().collect();
+        match (possible.as_slice(), fresh.as_slice()) {
+            ([(name, value)], _) | (_, [(name, value)]) => Self::put(&name.clone(), value.clone(), values, applied),
+            ([], _) => applied.unplaced = true,
+            _ => applied.choice = Some(possible),
+        }
+    }
+
+    /// Why a value is not possible, in words for the caller.
+    pub(super) fn refuse(&self, field: &Field, value: &Value) -> Option<String> {
+        let today = self.today();
+        let reason = match value {
+            Value::Date(day) if *day < today && !field.past => return Some("That day has already passed.".to_owned()),
+            Value::Date(day) => {
+                let last = field.days_ahead.and_then(|days| today.checked_add(i64::from(days).days()).ok())?;
+                (*day > last).then(|| format!("The last day I can do is {}.", spoken::date(last, today)))
+            }
+            Value::Time(time) => {
+                let outside = field.range.filter(|(from, to)| !(*from..=*to).contains(time));
+                let outside = outside
+                    .map(|(from, to)| format!("I can do times from {} to {}.", spoken::time(from), spoken::time(to)));
+                return outside
+                    .map(|reason| field.outside.clone().unwrap_or(reason))
+                    .or_else(|| self.between_steps(field, *time).map(|_| "That time does not exist.".to_owned()));
+            }
+            Value::Count(count) => {
+                let (low, high) = field.bounds;
+                (!(low..=high).contains(count)).then(|| {
+                    let many = field.unit.as_ref().map_or(String::new(), |(_, many)| format!(" {many}"));
+                    if high == u64::MAX {
+                        format!("It has to be at least {low}{many}.")
+                    } else {
+                        format!("It has to be from {low} to {high}{many}.")
+                    }
+                })
+            }
+            Value::Flag(_) | Value::Text(_) => None,
+        };
+        reason.map(|reason| field.outside.clone().unwrap_or(reason))
+    }
+
+    /// The possible times around one that lies between two steps.
+    fn between_steps(&self, field: &Field, time: Time) -> Option<Vec<Time>> {
+        let step = i64::from(field.step_minutes?);
+        let (from, to) = field.range.unwrap_or((Time::MIN, Time::MAX));
+        let minutes = |time: Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
+        let past = (minutes(time) - minutes(from)).rem_euclid(step);
+        if past == 0 {
+            return None;
+        }
+        let shift = |by: i64| time.checked_add(by.minutes()).ok().filter(|time| (from..=to).contains(time));
+        Some([shift(-past), shift(step - past)].into_iter().flatten().collect())
+    }
+
+    /// Offers values that could all be meant.
+    fn put_choice(&mut self, form: usize, options: Vec<(String, Value)>) {
+        let spoken: Vec<String> = options
+            .iter()
+            .filter_map(|(name, value)| Some(self.spoken_value(self.field(name)?, value, None)))
+            .collect();
+        let question = format!("Would that be {}?", spoken::either(&spoken));
+        let none_ask = options.first().map_or_else(String::new, |option| option.0.clone());
+        self.say(question.clone());
+        self.prompt = Prompt::Offer(Offer { options, all: Vec::new(), form, question, none_ask });
+    }
+
+    /// The whole answer to a question for free text.
+    pub(super) fn free_text(&mut self, said: &Utterance<'_>) -> bool {
+        let Some(field) = self.asked().filter(|field| field.kind == Kind::Text) else { return false };
+        let skips = !field.required && find(&said.words, &["no".to_owned()]).is_some();
+        if !skips {
+            let text: String = said.text.trim().chars().take(200).collect();
+            self.values.insert(field.name.clone(), Value::Text(text));
+        }
+        self.proceed(Vec::new());
+        true
+    }
+}

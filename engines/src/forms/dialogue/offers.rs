@@ -1,0 +1,222 @@
+//! Offers: a few values the caller picks from ("the first one", "nine twenty", "anything later?").
+
+use super::super::intent::{Answer, Move};
+use super::super::mentions::{Found, Mention};
+use super::super::values::time::{TimeWish, resolve};
+use super::super::values::{Kind, Value};
+use super::super::words::{find, phrase, text_at};
+use super::{Dialogue, Offer, Utterance};
+
+/// Values offered at once: more than three cannot be kept in mind.
+pub(super) const MOST_OFFERED: usize = 3;
+
+/// What the caller does with an offer.
+enum Pick {
+    /// This one.
+    One(usize),
+    /// Later or more ones.
+    Later,
+    /// Earlier ones.
+    Earlier,
+}
+
+impl Dialogue<'_> {
+    /// The answer to an offer. True when it was one.
+    pub(super) fn pick(
+        &mut self,
+        said: &Utterance<'_>,
+        found: &[Mention],
+        triggered: Option<usize>,
+        offer: &Offer,
+    ) -> bool {
+        if triggered.is_some() && triggered != Some(offer.form) && triggered != self.open {
+            return false;
+        }
+        if let Some(value) = self.named_option(found, offer).or_else(|| in_half(said, offer)) {
+            self.take(offer, value);
+            return true;
+        }
+        if let [only] = said.words.as_slice()
+            && let Some(at) = only.text.parse::<usize>().ok().and_then(|place| place.checked_sub(1))
+            && at < offer.options.len()
+        {
+            // A lone digit, typed or said, is a place in the list.
+            self.take(offer, offer.options[at].clone());
+            return true;
+        }
+        if let Some(wish) = self.other_time(found, offer)
+            && !offer.all.is_empty()
+        {
+            self.say_instead(offer, &wish);
+            return true;
+        }
+        let fills = found
+            .iter()
+            .any(|mention| !matches!(mention.found, Found::Number(_) | Found::Time(TimeWish::Any) | Found::Name(_)));
+        if fills {
+            return false;
+        }
+        match picked(said, offer) {
+            Some(Pick::One(at)) => self.take(offer, offer.options[at].clone()),
+            Some(Pick::Later) if !offer.all.is_empty() => self.offer_beyond(offer, true),
+            Some(Pick::Earlier) if !offer.all.is_empty() => self.offer_beyond(offer, false),
+            _ => match said.answer {
+                Answer::Yes if offer.options.len() == 1 => self.take(offer, offer.options[0].clone()),
+                Answer::Yes => self.say(offer.question.clone()),
+                Answer::No if !matches!(said.intent, Some(Move::Leave | Move::Abandon)) => {
+                    let name = offer.none_ask.clone();
+                    self.ask_anew(&name);
+                }
+                _ => return false,
+            },
+        }
+        true
+    }
+
+    /// The option, or another possible value, that the caller named.
+    fn named_option(&self, found: &[Mention], offer: &Offer) -> Option<(String, Value)> {
+        let form = &self.book.forms[offer.form];
+        found
+            .iter()
+            .find_map(|mention| {
+                offer.options.iter().find(|(name, value)| {
+                    let Some(field) = form.field(name).or_else(|| self.field(name)) else { return false };
+                    match (&mention.found, value) {
+                        (Found::Time(TimeWish::At(clock)), Value::Time(time)) => {
+                            resolve(*clock, None, field.range).contains(time)
+                        }
+                        (Found::Date(super::super::values::date::DateWish::On(day)), Value::Date(option)) => {
+                            day == option
+                        }
+                        (Found::Count(count), Value::Count(option)) => count == option,
+                        (Found::Number(number), Value::Count(option)) => number == option,
+                        _ => false,
+                    }
+                })
+            })
+            .cloned()
+            .or_else(|| {
+                let Value::Time(time) = self.other_time(found, offer)? else { return None };
+                let open = offer.all.contains(&Value::Time(time));
+                open.then(|| Some((offer.options.first()?.0.clone(), Value::Time(time)))).flatten()
+            })
+    }
+
+    /// A time the caller named that was not among those offered.
+    fn other_time(&self, found: &[Mention], offer: &Offer) -> Option<Value> {
+        let field = self.book.forms[offer.form].field(&offer.options.first()?.0)?;
+        if field.kind != Kind::Time
+            || found.iter().any(|mention| matches!(mention.found, Found::Date(_) | Found::Count(_)))
+        {
+            return None;
+        }
+        found.iter().find_map(|mention| match mention.found {
+            Found::Time(TimeWish::At(clock)) => resolve(clock, None, field.range).first().copied().map(Value::Time),
+            _ => None,
+        })
+    }
+
+    fn take(&mut self, offer: &Offer, (name, value): (String, Value)) {
+        self.values.insert(name, value);
+        self.window = None;
+        self.open = Some(offer.form);
+        self.proceed(Vec::new());
+    }
+
+    /// The next ones after the last offered, or those before the first.
+    fn offer_beyond(&mut self, offer: &Offer, later: bool) {
+        let place = |option: Option<&(String, Value)>| {
+            offer.all.iter().position(|value| option.is_some_and(|option| option.1 == *value))
+        };
+        let range = if later {
+            let from = place(offer.options.last()).map_or(0, |at| at + 1);
+            from..offer.all.len().min(from + MOST_OFFERED)
+        } else {
+            let to = place(offer.options.first()).unwrap_or(0);
+            to.saturating_sub(MOST_OFFERED)..to
+        };
+        let next: Vec<Value> = offer.all.get(range).unwrap_or_default().to_vec();
+        if next.is_empty() {
+            self.say(if later { "There is nothing later." } else { "There is nothing earlier." });
+            return self.say(offer.question.clone());
+        }
+        self.put_offer(offer, next, None);
+    }
+}
+
+/// "In the evening", "pm": the only option in that half of the day.
+fn in_half(said: &Utterance<'_>, offer: &Offer) -> Option<(String, Value)> {
+    let says = |wanted: &[&str]| said.words.iter().any(|word| wanted.contains(&word.text.as_str()));
+    let (am, pm) = (says(&["am", "morning", "breakfast"]), says(&["pm", "afternoon", "evening", "night", "tonight"]));
+    let fits = |value: &Value| matches!(value, Value::Time(time) if (time.hour() < 12) == am);
+    let mut inside = offer.options.iter().filter(|(_, value)| am != pm && fits(value));
+    inside.next().filter(|_| inside.next().is_none()).cloned()
+}
+
+/// "The first one", "the later one", "the last", "either".
+fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
+    let says = |wanted: &[&str]| wanted.iter().any(|wanted| find(&said.words, &phrase(wanted)).is_some());
+    let last = offer.options.len().checked_sub(1)?;
+    let one = |at: usize| (at <= last).then_some(Pick::One(at));
+    if said.words.len() > 12 {
+        return None;
+    }
+    if says(&[
+        "anything later",
+        "something later",
+        "any later",
+        "later than",
+        "a bit later",
+        "what else",
+        "anything else",
+        "more times",
+        "other times",
+        "others",
+        "little later",
+    ]) {
+        return Some(Pick::Later);
+    }
+    if says(&[
+        "anything earlier",
+        "something earlier",
+        "any earlier",
+        "earlier than",
+        "a bit earlier",
+        "little earlier",
+        "anything sooner",
+    ]) {
+        return Some(Pick::Earlier);
+    }
+    if says(&[
+        "first",
+        "earliest",
+        "earlier one",
+        "earlier",
+        "former",
+        "either",
+        "any of them",
+        "any of those",
+        "any",
+        "doesnt matter",
+        "dont care",
+        "number one",
+    ]) {
+        return one(0);
+    }
+    if says(&["middle"]) {
+        return one(last / 2);
+    }
+    if says(&["last", "latest", "later one", "latter", "latest one"]) {
+        return one(last);
+    }
+    if says(&["second", "number two"]) {
+        return one(1);
+    }
+    if says(&["third", "number three"]) {
+        return one(2);
+    }
+    match text_at(&said.words, 0) {
+        "later" => one(last),
+        _ => None,
+    }
+}

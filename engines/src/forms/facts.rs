@@ -1,0 +1,137 @@
+//! Facts of the agent's prompt: the section `## Facts` of the rendered system message.
+//!
+//! One fact a list item: `- **Name** (key, key): The sentences to speak.` The name is a key too. A key is
+//! one or more words; a plural "s" makes no difference.
+
+use super::words::{Word, phrase};
+
+/// Most facts spoken in one answer.
+const MOST_AT_ONCE: usize = 2;
+
+/// Something the agent knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fact {
+    keys: Vec<Vec<String>>,
+    /// What to say.
+    pub(crate) say: String,
+}
+
+/// Reads the facts of a prompt. Without the section there are none.
+pub(crate) fn facts(prompt: &str) -> Vec<Fact> {
+    let mut out: Vec<Fact> = Vec::new();
+    let mut inside = false;
+    for line in prompt.lines() {
+        if line.starts_with('#') {
+            inside = line.trim_start_matches('#').trim().eq_ignore_ascii_case("facts");
+        } else if inside && let Some(item) = line.strip_prefix("- ") {
+            out.extend(fact(item));
+        } else if inside
+            && line.starts_with(char::is_whitespace)
+            && !line.trim().is_empty()
+            && let Some(last) = out.last_mut()
+        {
+            last.say.push(' ');
+            last.say.push_str(line.trim());
+        }
+    }
+    out
+}
+
+fn fact(item: &str) -> Option<Fact> {
+    let (name, rest) = item.strip_prefix("**")?.split_once("**")?;
+    let rest = rest.trim_start();
+    let (keys, say) = match rest.strip_prefix('(') {
+        Some(keys) => keys.split_once(')')?,
+        None => ("", rest),
+    };
+    let say = say.trim_start().strip_prefix(':')?.trim().to_owned();
+    let keys = std::iter::once(name).chain(keys.split(',')).map(key).filter(|key| !key.is_empty()).collect();
+    Some(Fact { keys, say })
+}
+
+fn key(text: &str) -> Vec<String> {
+    phrase(text).iter().map(|word| singular(word).to_owned()).collect()
+}
+
+fn singular(word: &str) -> &str {
+    let stem = word.strip_suffix("ies").filter(|stem| stem.len() > 2);
+    stem.or_else(|| word.strip_suffix('y').filter(|stem| stem.len() > 2))
+        .or_else(|| word.strip_suffix('s').filter(|stem| stem.len() > 2 && !stem.ends_with('s')))
+        .unwrap_or(word)
+}
+
+/// The facts that `words` ask for, best first; `free` tells which words nothing else has claimed.
+pub(crate) fn asked_for<'a>(facts: &'a [Fact], words: &[Word], free: &dyn Fn(usize) -> bool) -> Vec<&'a Fact> {
+    let stems: Vec<&str> = words.iter().map(|word| singular(&word.text)).collect();
+    let place = |key: &[String]| {
+        let runs = stems.windows(key.len()).enumerate();
+        runs.filter(|(at, _)| (*at..at + key.len()).any(free))
+            .find(|(_, run)| run.iter().zip(key).all(|(s, k)| s == k))
+            .map(|(at, _)| at)
+    };
+    let mut hits: Vec<(usize, usize, &Fact)> = facts
+        .iter()
+        .filter_map(|fact| {
+            let found: Vec<(usize, usize)> =
+                fact.keys.iter().filter_map(|key| Some((key.len(), place(key)?))).collect();
+            let longest = found.iter().map(|(length, _)| *length).max()?;
+            let score = longest * 10 + found.len().min(9);
+            Some((score, found.iter().map(|(_, at)| *at).min()?, fact))
+        })
+        .collect();
+    hits.sort_by(|a, b| b.0.cmp(&a.0));
+    // A second fact has to be asked for as clearly as the first.
+    let best = hits.first().map_or(0, |hit| hit.0);
+    hits.retain(|hit| hit.0 + 1 >= best);
+    hits.truncate(MOST_AT_ONCE);
+    hits.sort_by_key(|hit| hit.1);
+    hits.into_iter().map(|hit| hit.2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::words;
+    use super::*;
+
+    const PROMPT: &str = "\
+You answer the phone.
+
+## Facts
+- **Opening hours** (open, close, hours): We open at six thirty.
+  We close at dusk.
+- **Dress code** (wear, jeans): Collared shirts, please.
+- **Parking**: Parking is free.
+- broken item
+- **Broken** (no colon) text
+
+## Style
+- **Not a fact** (style): never said.
+";
+
+    fn ask(question: &str) -> Vec<String> {
+        asked_for(&facts(PROMPT), &words(question), &|_| true).into_iter().map(|fact| fact.say.clone()).collect()
+    }
+
+    #[test]
+    fn reads_the_section_and_nothing_else() {
+        let facts = facts(PROMPT);
+        assert_eq!(facts.len(), 3);
+        assert_eq!(facts[0].say, "We open at six thirty. We close at dusk.");
+        assert_eq!(super::facts("no section"), []);
+    }
+
+    #[test]
+    fn finds_the_fact_that_was_asked_for() {
+        for (question, expected) in [
+            ("When do you open?", vec!["We open at six thirty. We close at dusk."]),
+            ("can I wear jean", vec!["Collared shirts, please."]),
+            ("what's the dress code", vec!["Collared shirts, please."]),
+            ("is there parking", vec!["Parking is free."]),
+            ("parking and what are your hours", vec!["Parking is free.", "We open at six thirty. We close at dusk."]),
+            ("do you like music", vec![]),
+            ("style", vec![]),
+        ] {
+            assert_eq!(ask(question), expected, "{question}");
+        }
+    }
+}

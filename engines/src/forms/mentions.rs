@@ -1,0 +1,195 @@
+//! What a sentence says about the arguments of a form.
+//!
+//! At every word each grammar the form needs is tried, and the longest reading wins, so "four people" is
+//! never a time and "ten thirty" never a count. Names and bare numbers come last, from the words nothing
+//! else claimed.
+
+use jiff::civil::Date;
+
+use super::compile::Field;
+use super::values::code::{almost_code, code_at, phone_at};
+use super::values::count::count_at;
+use super::values::date::{DateWish, date_at};
+use super::values::name::{is_plain, name_in};
+use super::values::number::{cardinal, is_pronoun};
+use super::values::time::{TimeWish, is_quantity, time_at};
+use super::values::{Kind, choice_in, email_in};
+use super::words::{Word, text_at, text_before};
+
+/// Something said about an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    Date(DateWish),
+    Time(TimeWish),
+    Count(u64),
+    Code(String),
+    /// Characters were dictated, but they make no code.
+    NoCode(String),
+    Phone(String),
+    Email(String),
+    Choice(String, String),
+    Name(String),
+    /// A number that could be several things.
+    Number(u64),
+}
+
+/// Something said, and the words it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mention {
+    pub(crate) found: Found,
+    pub(crate) span: std::ops::Range<usize>,
+}
+
+/// Finds everything `words` say about `fields`; `asked` is the field the agent asked for.
+pub(crate) fn mentions(
+    text: &str,
+    words: &[Word],
+    fields: &[&Field],
+    asked: Option<&Field>,
+    today: Date,
+) -> Vec<Mention> {
+    let mut out = Vec::new();
+    let mut claimed = vec![false; words.len()];
+    let mut at = 0;
+    while at < words.len() {
+        match longest(words, at, fields, asked, today) {
+            Some((found, used)) if used > 0 => {
+                let end = (at + used).min(words.len());
+                claimed[at..end].fill(true);
+                if !denied(words, at, end) {
+                    out.push(Mention { found, span: at..end });
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    for field in fields {
+        if let Kind::Choice(choices) = &field.kind
+            && let Some((value, span)) = choice_in(words, choices)
+            && !claimed[span.clone()].contains(&true)
+        {
+            claimed[span.clone()].fill(true);
+            out.push(Mention { found: Found::Choice(field.name.clone(), value), span });
+        }
+    }
+    if has(fields, |kind| *kind == Kind::Email)
+        && let Some(email) = email_in(text, words, asked.is_some_and(|asked| asked.kind == Kind::Email))
+    {
+        claimed.fill(true);
+        out.push(Mention { found: Found::Email(email), span: 0..words.len() });
+    }
+    if has(fields, |kind| *kind == Kind::Name) {
+        let loose = asked.is_some_and(|asked| asked.kind == Kind::Name);
+        if let Some((name, span)) = name_in(text, words, &|at| !claimed[at], loose) {
+            claimed[span.clone()].fill(true);
+            out.push(Mention { found: Found::Name(name), span });
+        }
+    }
+    for at in 0..words.len() {
+        if claimed[at] || is_pronoun(words, at) || is_quantity(words, at + 1) {
+            continue;
+        }
+        if let Some((value, used)) = cardinal(words, at).filter(|_| !matches!(text_before(words, at), "not" | "the")) {
+            claimed[at..at + used].fill(true);
+            out.push(Mention { found: Found::Number(value), span: at..at + used });
+        }
+    }
+    out.sort_by_key(|mention| mention.span.start);
+    drop_origins(words, &mut out);
+    out
+}
+
+fn has(fields: &[&Field], wanted: impl Fn(&Kind) -> bool) -> bool {
+    fields.iter().any(|field| wanted(&field.kind))
+}
+
+fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, today: Date) -> Option<(Found, usize)> {
+    let loose = |wanted: &dyn Fn(&Kind) -> bool| asked.is_some_and(|asked| wanted(&asked.kind));
+    let is_time = |kind: &Kind| matches!(kind, Kind::Time | Kind::WindowStart | Kind::WindowEnd);
+    let mut best: Option<(Found, usize)> = None;
+    let mut offer = |found: Option<(Found, usize)>| {
+        if let Some((found, used)) = found
+            && best.as_ref().is_none_or(|(_, most)| used > *most)
+        {
+            best = Some((found, used));
+        }
+    };
+    // The asked kind goes first: it wins a tie.
+    if loose(&|kind| *kind == Kind::Count) {
+        offer(count(words, at, fields, true));
+    }
+    if has(fields, |kind| *kind == Kind::Date) {
+        let loose = loose(&|kind| *kind == Kind::Date);
+        offer(date_at(words, at, today, loose).map(|(wish, used)| (Found::Date(wish), used)));
+    }
+    if has(fields, is_time) {
+        let loose = loose(&is_time);
+        offer(time_at(words, at, loose).map(|(wish, used)| (Found::Time(wish), used)));
+    }
+    if has(fields, |kind| *kind == Kind::Count) {
+        offer(count(words, at, fields, false));
+    }
+    for field in fields {
+        let asked = asked.is_some_and(|asked| asked.name == field.name);
+        match &field.kind {
+            Kind::Code(shape) => {
+                offer(code_at(words, at, shape, asked).map(|(code, used)| (Found::Code(code), used)));
+                let starts = at == 0 || is_plain(text_before(words, at));
+                if asked && starts {
+                    offer(
+                        almost_code(words, at)
+                            .filter(|(said, _)| said.len() > 2)
+                            .map(|(said, used)| (Found::NoCode(said), used)),
+                    );
+                }
+            }
+            Kind::Phone(prefix) => {
+                offer(
+                    phone_at(words, at, asked)
+                        .map(|(digits, used)| (Found::Phone(international(&digits, prefix)), used)),
+                );
+            }
+            _ => {}
+        }
+    }
+    best
+}
+
+/// A number with its country code, when the agent's numbers have one.
+fn international(digits: &str, prefix: &str) -> String {
+    let code = prefix.trim_start_matches('+');
+    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
+        let plus = if prefix.is_empty() { "" } else { "+" };
+        return format!("{plus}{digits}");
+    }
+    format!("{prefix}{}", digits.trim_start_matches('0'))
+}
+
+fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {
+    let units: Vec<String> = fields.iter().flat_map(|field| field.units.iter().cloned()).collect();
+    count_at(words, at, &units, loose).map(|(count, used)| (Found::Count(count), used))
+}
+
+/// "Not Saturday", "instead of nine": said to be taken away.
+fn denied(words: &[Word], start: usize, end: usize) -> bool {
+    let before = |back: usize| start.checked_sub(back).map_or("", |at| text_at(words, at));
+    let lead = usize::from(matches!(before(1), "on" | "at" | "for"));
+    let just_before = before(1 + lead);
+    matches!(just_before, "not" | "isnt") && !words[start - 1 - lead].ends_clause
+        || matches!((before(2 + lead), just_before), ("instead" | "out", "of") | ("rather", "than"))
+        || text_at(words, end) == "doesnt" && matches!(text_at(words, end + 1), "work" | "fit" | "suit")
+}
+
+/// "From Saturday to Sunday": the first of two of a kind is where the caller comes from.
+fn drop_origins(words: &[Word], mentions: &mut Vec<Mention>) {
+    let same = |a: &Found, b: &Found| std::mem::discriminant(a) == std::mem::discriminant(b);
+    let origin = mentions.windows(2).position(|pair| {
+        same(&pair[0].found, &pair[1].found)
+            && text_before(words, pair[0].span.start) == "from"
+            && (text_before(words, pair[1].span.start) == "to" || text_at(words, pair[1].span.start) == "to")
+    });
+    if let Some(origin) = origin {
+        mentions.remove(origin);
+    }
+}

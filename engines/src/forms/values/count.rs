@@ -1,0 +1,301 @@
+//! How many: "four of us", "just me", "me and my wife", "party of six", "for two", "a foursome".
+//!
+//! Recognisers write "to", "too" and "for" for small numbers. They count as numbers behind "for", "party
+//! of" and the like when the words around them leave no other reading, or when a count was asked for.
+
+use super::super::words::{Word, says, text_at, text_before};
+use super::date::is_date_word;
+use super::number::{cardinal, homophone, is_pronoun, word_value};
+use super::time::is_quantity;
+
+const PEOPLE: [&str; 20] = [
+    "people", "person", "persons", "guest", "guests", "adult", "adults", "kid", "kids", "child", "children", "friend",
+    "friends", "folks", "guys", "of", "pax", "men", "women", "heads",
+];
+
+/// The count phrase at `at`, and how many words it takes. `units` are the agent's own words for what is
+/// counted; `loose`: a count was asked for, so a bare "four" is one.
+pub(crate) fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
+    me_and(words, at)
+        .or_else(|| party_of_words(words, at))
+        .or_else(|| with_unit(words, at, units))
+        .or_else(|| cued(words, at, units))
+        .or_else(|| if loose { bare(words, at, units) } else { None })
+}
+
+fn party_of_words(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    const PHRASES: [(&[&str], u64); 21] = [
+        (&["just", "me"], 1),
+        (&["only", "me"], 1),
+        (&["just", "myself"], 1),
+        (&["by", "myself"], 1),
+        (&["on", "my", "own"], 1),
+        (&["me", "alone"], 1),
+        (&["just", "the", "one"], 1),
+        (&["for", "myself"], 1),
+        (&["a", "single"], 1),
+        (&["both", "of", "us"], 2),
+        (&["a", "couple", "of"], 2),
+        (&["a", "couple"], 2),
+        (&["a", "pair"], 2),
+        (&["twosome"], 2),
+        (&["threesome"], 3),
+        (&["foursome"], 4),
+        (&["four", "some"], 4),
+        (&["fivesome"], 5),
+        (&["sixsome"], 6),
+        (&["half", "a", "dozen"], 6),
+        (&["a", "dozen"], 12),
+    ];
+    let lead = match text_at(words, at) {
+        "its" | "for" => 1,
+        _ => 0,
+    };
+    PHRASES.iter().find_map(|(phrase, count)| {
+        let here = [lead, 0].into_iter().find(|lead| says(words, at + lead, phrase))?;
+        // "A couple of minutes", "a couple of questions".
+        let of = usize::from(text_at(words, at + here + phrase.len()) == "of");
+        let after = text_at(words, at + here + phrase.len() + of);
+        if (of == 1 || phrase.ends_with(&["of"])) && !PEOPLE.contains(&after) && after != "us" {
+            return None;
+        }
+        Some((*count, here + phrase.len()))
+    })
+}
+
+/// "me and my wife", "me, my wife and two kids", "my wife and I", "myself plus three".
+fn me_and(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    let lead = usize::from(matches!(text_at(words, at), "just" | "for" | "its"));
+    let start = at + lead;
+    if text_at(words, start) == "my" {
+        let (others, used) = companions(words, start)?;
+        let and_i = says(words, start + used, &["and", "i"])
+            || says(words, start + used, &["and", "me"])
+            || says(words, start + used, &["and", "myself"]);
+        return and_i.then_some((others + 1, lead + used + 2));
+    }
+    if !matches!(text_at(words, start), "me" | "myself" | "i") {
+        return None;
+    }
+    let linked = matches!(text_at(words, start + 1), "and" | "plus" | "with")
+        || words.get(start).is_some_and(|word| word.ends_clause);
+    let (others, used) = companions(words, start + 1).filter(|_| linked)?;
+    Some((others + 1, lead + 1 + used))
+}
+
+/// People named one after the other: "and my wife", "two friends", "a buddy", "plus three".
+fn companions(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    const SOMEBODY: [&str; 8] = ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child"];
+    const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
+    let (mut total, mut used) = (0, 0);
+    while used < 24 {
+        let link = usize::from(matches!(text_at(words, at + used), "and" | "plus" | "with"));
+        let here = at + used + link;
+        let (count, took) = match text_at(words, here) {
+            "my" if !text_at(words, here + 1).is_empty() => {
+                let many = word_value(text_at(words, here + 1)).filter(|many| *many < 20);
+                (many.unwrap_or(1), 2 + usize::from(many.is_some()))
+            }
+            "a" | "another" | "one" if SOMEBODY.contains(&text_at(words, here + 1)) => (1, 2),
+            _ => match cardinal(words, here) {
+                Some((count, took)) if count < 100 => {
+                    let after = text_at(words, here + took);
+                    let kind = PEOPLE.contains(&after) || OTHERS.contains(&after);
+                    if !kind && link == 0 {
+                        break;
+                    }
+                    (count, took + usize::from(kind))
+                }
+                _ => break,
+            },
+        };
+        total += count;
+        used += link + took;
+    }
+    (total > 0).then_some((total, used))
+}
+
+/// "four people", "two adults and two kids", "4 players", "the four of us", "all four of us".
+fn with_unit(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
+    let lead = match text_at(words, at) {
+        "the" | "all" | "for" | "just" | "only" | "with" => 1,
+        _ => 0,
+    };
+    let number = |at: usize| {
+        let before = text_before(words, at);
+        let misheard = matches!(before, "" | "for" | "be" | "are" | "with" | "just");
+        let heard_as = || homophone(text_at(words, at)).filter(|_| misheard);
+        cardinal(words, at).or_else(|| heard_as().map(|value| (value, 1)))
+    };
+    let is_unit = |at: usize| {
+        let word = text_at(words, at);
+        (PEOPLE.contains(&word) && word != "of")
+            || units.iter().any(|unit| unit == word)
+            || says(words, at, &["of", "us"])
+            || says(words, at, &["of", "them"])
+    };
+    let unit_words = |at: usize| 1 + usize::from(text_at(words, at) == "of");
+    let start =
+        [at + lead, at].into_iter().find(|start| number(*start).is_some_and(|(_, used)| is_unit(start + used)))?;
+    let (mut total, took) = number(start)?;
+    let mut end = start + took + unit_words(start + took);
+    while text_at(words, end) == "and"
+        && let Some((more, took)) = cardinal(words, end + 1)
+        && is_unit(end + 1 + took)
+    {
+        total += more;
+        end += 1 + took + unit_words(end + 1 + took);
+    }
+    Some((total, end - at))
+}
+
+/// "for four", "party of six", "a table for two", "group of three", "there are five".
+fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
+    let lead = match (text_at(words, at), text_at(words, at + 1)) {
+        ("party" | "group" | "table" | "team", "of" | "for") | ("there", "are" | "is" | "will") => 2,
+        ("therell", "be") => 2,
+        ("there", _) => return None,
+        ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
+        ("for", _) => 1,
+        _ => return None,
+    };
+    let lead = lead + usize::from(lead == 2 && says(words, at, &["there", "will", "be"]));
+    let here = at + lead + usize::from(matches!(text_at(words, at + lead), "just" | "only" | "about"));
+    let (count, used, misheard) = match cardinal(words, here) {
+        Some((count, used)) => (count, used, false),
+        None => (homophone(text_at(words, here))?, 1, true),
+    };
+    let after = here + used;
+    let next = text_at(words, after);
+    let ends = words.get(after - 1).is_some_and(|word| word.ends_clause);
+    let is_unit = units.iter().any(|unit| unit == next) || PEOPLE.contains(&next);
+    let is_clock = matches!(next, "am" | "pm" | "oclock" | "a" | "p" | "hundred" | "past" | "minutes")
+        || word_value(next).is_some_and(|value| value >= 10)
+        || says(words, after, &["in", "the"])
+        || !misheard && super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
+    if is_clock || (!is_unit && is_quantity(words, after) && next != "of") {
+        return None;
+    }
+    // "For to play" is not "for two": a misheard number has to end there or be followed by a day or time.
+    let bounded = ends
+        || next.is_empty()
+        || is_unit
+        || is_date_word(next)
+        || matches!(
+            next,
+            "this"
+                | "next"
+                | "on"
+                | "at"
+                | "around"
+                | "please"
+                | "in"
+                | "tomorrow"
+                | "today"
+                | "thanks"
+                | "the"
+                | "and"
+                | "under"
+        );
+    if misheard && !bounded {
+        return None;
+    }
+    Some((count, after - at + usize::from(is_unit && next != "of")))
+}
+
+fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
+    if is_pronoun(words, at) {
+        return None;
+    }
+    let (count, used) = cardinal(words, at).or_else(|| {
+        let alone = words.len() <= 2 || words.get(at).is_some_and(|word| word.ends_clause);
+        homophone(text_at(words, at)).filter(|_| alone).map(|value| (value, 1))
+    })?;
+    let next = text_at(words, at + used);
+    let is_unit = units.iter().any(|unit| unit == next) || PEOPLE.contains(&next);
+    let is_clock = matches!(next, "am" | "pm" | "oclock");
+    (!is_clock && (is_unit || !is_quantity(words, at + used))).then_some((count, used))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::words::words;
+    use super::*;
+
+    fn units() -> Vec<String> {
+        ["players", "player", "golfers"].map(str::to_owned).to_vec()
+    }
+
+    fn first(text: &str, loose: bool) -> Option<u64> {
+        let words = words(text);
+        (0..words.len()).find_map(|at| count_at(&words, at, &units(), loose)).map(|(count, _)| count)
+    }
+
+    #[test]
+    fn counts_people_however_they_are_named() {
+        for (text, expected) in [
+            ("four of us", 4),
+            ("the four of us", 4),
+            ("there's four of us", 4),
+            ("there are 3", 3),
+            ("there will be five", 5),
+            ("just me", 1),
+            ("it's just me", 1),
+            ("me and my wife", 2),
+            ("my wife and I", 2),
+            ("me, my wife and two kids", 4),
+            ("me and two friends", 3),
+            ("me and three others", 4),
+            ("just me and a friend", 2),
+            ("myself plus three", 4),
+            ("a foursome", 4),
+            ("two people", 2),
+            ("to people", 2),
+            ("for players", 4),
+            ("2 players", 2),
+            ("two adults and two kids", 4),
+            ("party of six", 6),
+            ("a table for two", 2),
+            ("group of 12", 12),
+            ("a tee time for four this Saturday at nine", 4),
+            ("a tee time for for this Saturday", 4),
+            ("book for to, please", 2),
+            ("for 4", 4),
+            ("for just two", 2),
+            ("both of us", 2),
+            ("a couple of people", 2),
+            ("four golfers", 4),
+            ("for 1000000 people", 1_000_000),
+        ] {
+            assert_eq!(first(text, false), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_bare_and_misheard_numbers_only_when_a_count_was_asked_for() {
+        for (text, expected) in [("four", 4), ("for", 4), ("to.", 2), ("too", 2), ("3", 3), ("won", 1), ("uh four", 4)]
+        {
+            assert_eq!(first(text, true), Some(expected), "{text}");
+        }
+        assert_eq!(first("four", false), None);
+    }
+
+    #[test]
+    fn does_not_count_what_is_not_people() {
+        for text in [
+            "for nine am",
+            "for 9 o'clock",
+            "for two thirty",
+            "for nine holes",
+            "for nine in the morning",
+            "a couple of minutes",
+            "for to play",
+            "for the 28th",
+            "for June 3rd",
+            "me too",
+            "what is there for kids",
+        ] {
+            assert_eq!(first(text, false), None, "{text}");
+        }
+    }
+}
