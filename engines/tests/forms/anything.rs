@@ -91,7 +91,11 @@ fn spoken(tool: &str, arguments: &Value) -> Vec<String> {
     let clock = |time: String| {
         let (hour, minute) = time.split_once(':').unwrap();
         let hour: u32 = hour.parse().unwrap();
-        format!("{}:{minute} {}", if hour % 12 == 0 { 12 } else { hour % 12 }, if hour < 12 { "AM" } else { "PM" })
+        format!(
+            "{}:{minute} {}",
+            if hour.is_multiple_of(12) { 12 } else { hour % 12 },
+            if hour < 12 { "AM" } else { "PM" }
+        )
     };
     let day = |date: String| date.parse::<jiff::civil::Date>().unwrap().strftime("%A, %B %-d").to_string();
     let code = |code: String| code.chars().map(String::from).collect::<Vec<_>>().join(" ");
