@@ -115,7 +115,7 @@ fn spoken(tool: &str, arguments: &Value) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_writes_without_a_yes_to_a_read_back_of_exactly_these_values(

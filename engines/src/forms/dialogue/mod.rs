@@ -10,8 +10,8 @@
 //! - a question once answered is not asked again, unless the caller takes the answer back;
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
-//! Here: the moves of a conversation. What they are about: `about`; values: `fill`; questions and read-backs: `next`; tool results and
-//! offers: `results`.
+//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`),
+//! questions and read-backs (`next`), tool results (`results`), and picking from a list (`offers`).
 
 use std::collections::BTreeMap;
 
