@@ -177,11 +177,14 @@ fn form(tool: &FormsTool, confirm: &[String]) -> Result<Form, FormsError> {
                 .fails("a tool that has side effects, or arguments to confirm, needs one"));
         }
         Some(template) if read_back_needed => {
+            let read_back = At { tool: name, field: "read_back" };
             let keys: BTreeSet<&str> = template.keys().into_iter().collect();
             if let Some(missing) = fields.iter().find(|field| !keys.contains(field.name.as_str())) {
-                return Err(
-                    At { tool: name, field: "read_back" }.fails(format!("it does not say {{{}}}", missing.name))
-                );
+                return Err(read_back.fails(format!("it does not say {{{}}}", missing.name)));
+            }
+            // A value nobody heard could never be agreed to.
+            if let Some(hidden) = fields.iter().find(|field| !template.always_says(&field.name)) {
+                return Err(read_back.fails(format!("{{{}}} needs brackets of its own", hidden.name)));
             }
         }
         _ => {}

@@ -79,7 +79,7 @@ pub(crate) fn asked_for<'a>(facts: &'a [Fact], words: &[Word], free: &dyn Fn(usi
             Some((score, found.iter().map(|(_, at)| *at).min()?, fact))
         })
         .collect();
-    hits.sort_by(|a, b| b.0.cmp(&a.0));
+    hits.sort_by_key(|hit| std::cmp::Reverse(hit.0));
     // A second fact has to be asked for as clearly as the first.
     let best = hits.first().map_or(0, |hit| hit.0);
     hits.retain(|hit| hit.0 + 1 >= best);

@@ -64,6 +64,17 @@ pub(crate) fn mentions(
             _ => at += 1,
         }
     }
+    // "This afternoon" names the day as well.
+    let dated = out.iter().any(|mention| matches!(mention.found, Found::Date(_)));
+    let part = out
+        .iter()
+        .find(|mention| matches!(mention.found, Found::Time(TimeWish::Part(..))))
+        .map(|part| part.span.clone());
+    if let Some(span) =
+        part.filter(|span| !dated && text_at(words, span.start) == "this" && has(fields, |kind| *kind == Kind::Date))
+    {
+        out.push(Mention { found: Found::Date(DateWish::On(today)), span });
+    }
     for field in fields {
         if let Kind::Choice(choices) = &field.kind
             && let Some((value, span)) = choice_in(words, choices)

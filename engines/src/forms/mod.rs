@@ -36,6 +36,7 @@ mod dialogue;
 mod facts;
 mod intent;
 mod mentions;
+mod phrases;
 mod replay;
 mod spoken;
 mod template;

@@ -73,6 +73,24 @@ impl Template {
             .collect()
     }
 
+    /// The filter a key is spoken with, if the template names one.
+    pub(crate) fn filter(&self, wanted: &str) -> Option<Filter> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Place { key, filter } if key == wanted => *filter,
+            Part::Optional(inner) => inner.filter(wanted),
+            _ => None,
+        })
+    }
+
+    /// Whether a key is said whenever it has a value, whatever else has one.
+    pub(crate) fn always_says(&self, wanted: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Place { key, .. } => key == wanted,
+            Part::Optional(inner) => inner.keys().iter().all(|key| *key == wanted) && inner.always_says(wanted),
+            Part::Words(_) => false,
+        })
+    }
+
     /// The sentence, with `speak` saying each value; a missing one outside brackets is left out.
     pub(crate) fn say(&self, speak: &dyn Fn(&str, Option<Filter>) -> Option<String>) -> String {
         let mut out = String::new();
@@ -86,7 +104,7 @@ impl Template {
                 Part::Words(words) => out.push_str(words),
                 Part::Place { key, filter } => out.push_str(&speak(key, *filter).unwrap_or_default()),
                 Part::Optional(inner) if inner.keys().iter().all(|key| speak(key, None).is_some()) => {
-                    inner.fill(speak, out)
+                    inner.fill(speak, out);
                 }
                 Part::Optional(_) => {}
             }
@@ -133,5 +151,9 @@ mod tests {
     fn knows_its_keys() {
         let template = Template::read("{a}[ {b}]").unwrap();
         assert_eq!(template.keys(), ["a", "b"]);
+        let template = Template::read("{a|money}[ {b}][ {c} {d}]").unwrap();
+        assert_eq!((template.filter("a"), template.filter("b")), (Some(Filter::Money), None));
+        assert!(template.always_says("a") && template.always_says("b"));
+        assert!(!template.always_says("c") && !template.always_says("e"));
     }
 }

@@ -146,7 +146,7 @@ impl<'a> Dialogue<'a> {
                 Found::Date(wish) => self.read_date(form, wish, values, &mut applied),
                 Found::Time(TimeWish::At(clock)) => self.read_clock(form, *clock, part, values, &mut applied),
                 Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
-                    self.read_clock(form, *to, part, values, &mut applied)
+                    self.read_clock(form, *to, part, values, &mut applied);
                 }
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
@@ -170,10 +170,10 @@ impl<'a> Dialogue<'a> {
                     &mut applied,
                 ),
                 Found::Email(email) => {
-                    self.set(form, &|kind| *kind == Kind::Email, Value::Text(email.clone()), values, &mut applied)
+                    self.set(form, &|kind| *kind == Kind::Email, Value::Text(email.clone()), values, &mut applied);
                 }
                 Found::Name(name) => {
-                    self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied)
+                    self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied);
                 }
                 Found::Choice(name, choice) => Self::put(name, Value::Text(choice.clone()), values, &mut applied),
                 Found::Number(number) => self.read_number(form, *number, part, values, &mut applied),

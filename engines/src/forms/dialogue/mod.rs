@@ -10,8 +10,8 @@
 //! - a question once answered is not asked again, unless the caller takes the answer back;
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
-//! Here: the moves of a conversation. Values: `fill`; questions and read-backs: `next`; tool results and
-//! offers: `results`.
+//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`),
+//! questions and read-backs (`next`), tool results (`results`), and picking from a list (`offers`).
 
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ use jiff::civil::Time;
 use serde_json::Value as Json;
 
 use super::compile::{Book, Field, Form};
-use super::facts::{self, Fact};
+use super::facts::Fact;
 use super::intent::{self, Answer, Move};
 use super::mentions::{Found, Mention, mentions};
-use super::trigger;
 use super::values::Value;
-use super::words::{Word, find, words};
+use super::words::{Word, words};
 
+mod about;
 mod fill;
 mod next;
 mod offers;
@@ -233,7 +233,7 @@ impl<'a> Dialogue<'a> {
         let triggered = self.triggered(said);
         let start = self.book.forms.iter().position(|form| form.default);
         let about = triggered.or(self.open).or(start);
-        let asked = self.asked().filter(|_| triggered.is_none() || triggered == self.open);
+        let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
         let found = about.map_or_else(Vec::new, |form| {
             mentions(said.text, &said.words, &self.fields_about(form), asked, self.today())
         });
@@ -262,6 +262,7 @@ impl<'a> Dialogue<'a> {
         let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);
         if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
             self.misses = 0;
+            self.note(found, about);
             facts.iter().for_each(|fact| self.say(fact.say.clone()));
             let open = if self.prompt == Prompt::Open { Prompt::AnythingElse } else { self.prompt.clone() };
             self.prompt = open;
@@ -359,7 +360,7 @@ impl<'a> Dialogue<'a> {
                 self.say(self.book.lines.open[1].clone());
             }
             Answer::No if only_answer && self.facts_for(said, found).is_empty() && self.named_field(said).is_none() => {
-                self.leave()
+                self.leave();
             }
             _ => return false,
         }
@@ -434,40 +435,5 @@ impl<'a> Dialogue<'a> {
                 }
             }
         }
-    }
-
-    /// The form a sentence starts, if it starts one.
-    fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
-        let idle = self.open.is_none();
-        let score = |form: &Form| {
-            let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
-            trigger::best(&form.triggers, &said.words).max(idle_score)
-        };
-        let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
-        let scored = offered.map(|(at, form)| (at, score(form))).filter(|(_, score)| *score > 0);
-        // Of two equally good ones the first defined is meant.
-        scored
-            .fold(None, |best: Option<(usize, usize)>, hit| best.filter(|best| best.1 >= hit.1).or(Some(hit)))
-            .map(|hit| hit.0)
-    }
-
-    fn recalled(&self, said: &Utterance<'_>) -> Option<String> {
-        let (form, deed) = self.deed.as_ref()?;
-        (trigger::best(&self.book.forms[*form].recall, &said.words) > 0).then(|| deed.clone())
-    }
-
-    fn facts_for(&self, said: &Utterance<'_>, found: &[Mention]) -> Vec<&'a Fact> {
-        let claimed = |at: usize| {
-            found.iter().any(|mention| mention.span.contains(&at) && !matches!(mention.found, Found::Name(_)))
-        };
-        facts::asked_for(self.facts, &said.words, &|at| !claimed(at))
-    }
-
-    /// The argument the caller names without giving a value: "the time is wrong".
-    fn named_field(&self, said: &Utterance<'_>) -> Option<String> {
-        let form = self.form()?;
-        let named =
-            form.fields.iter().find(|field| field.called.iter().any(|called| find(&said.words, called).is_some()))?;
-        (said.words.len() <= 10 && !matches!(self.prompt, Prompt::Ask(_))).then(|| named.name.clone())
     }
 }

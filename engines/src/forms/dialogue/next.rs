@@ -142,7 +142,9 @@ impl<'a> Dialogue<'a> {
         let Some(form) = self.form() else { return false };
         let other = triggered.is_some() && triggered != self.open;
         let known = self.known_again(form, found);
-        let abandons = said.intent == Some(Move::Abandon) && trigger::best(&form.idle_triggers, &said.words) == 0;
+        // "Cancel it" may be the very thing that is to be confirmed.
+        let is_deed = said.answer != Answer::No && trigger::best(&form.idle_triggers, &said.words) > 0;
+        let abandons = said.intent == Some(Move::Abandon) && !is_deed;
         if abandons && known && said.answer != Answer::Yes {
             self.abandon();
             return true;
@@ -150,9 +152,18 @@ impl<'a> Dialogue<'a> {
         if other || !known {
             return false;
         }
+        if said.intent == Some(Move::Abandon) && is_deed && said.answer == Answer::Neither {
+            self.say(self.book.lines.yes_or_no.clone());
+            let question = self.question();
+            self.say(question);
+            return true;
+        }
         match self.agreement(said, form, found) {
             Answer::Yes if self.was_read_back(form) => self.call(form),
             Answer::Yes => self.proceed(Vec::new()),
+            Answer::No if super::intent::is_question(&said.words) && !self.facts_for(said, found).is_empty() => {
+                return false;
+            }
             Answer::No => match self.named_field(said) {
                 Some(field) => self.ask_anew(&field),
                 None => {
@@ -198,7 +209,9 @@ impl<'a> Dialogue<'a> {
         let own = find(&said, &tail).is_some();
         own && form.fields.iter().all(|field| {
             let Some(value) = self.values.get(&field.name) else { return true };
-            find(&heard, &phrase(&self.spoken_value(field, value, None))).is_some()
+            let filter = form.read_back.as_ref().and_then(|template| template.filter(&field.name));
+            let spoken = phrase(&self.spoken_value(field, value, filter));
+            spoken.is_empty() || find(&heard, &spoken).is_some()
         })
     }
 

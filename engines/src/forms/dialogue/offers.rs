@@ -1,5 +1,7 @@
 //! Offers: a few values the caller picks from ("the first one", "nine twenty", "anything later?").
 
+use jiff::ToSpan as _;
+
 use super::super::intent::{Answer, Move};
 use super::super::mentions::{Found, Mention};
 use super::super::values::time::{TimeWish, resolve};
@@ -60,6 +62,8 @@ impl Dialogue<'_> {
             Some(Pick::One(at)) => self.take(offer, offer.options[at].clone()),
             Some(Pick::Later) if !offer.all.is_empty() => self.offer_beyond(offer, true),
             Some(Pick::Earlier) if !offer.all.is_empty() => self.offer_beyond(offer, false),
+            Some(Pick::Later) if self.search_beyond(offer, true) => {}
+            Some(Pick::Earlier) if self.search_beyond(offer, false) => {}
             _ => match said.answer {
                 Answer::Yes if offer.options.len() == 1 => self.take(offer, offer.options[0].clone()),
                 Answer::Yes => self.say(offer.question.clone()),
@@ -121,6 +125,23 @@ impl Dialogue<'_> {
         self.window = None;
         self.open = Some(offer.form);
         self.proceed(Vec::new());
+    }
+
+    /// Searches for times after the last offered, or before the first, where the list itself ends.
+    fn search_beyond(&mut self, offer: &Offer, later: bool) -> bool {
+        let edge = if later { offer.options.last() } else { offer.options.first() };
+        let Some((name, Value::Time(time))) = edge else { return false };
+        if self.book.forms[offer.form].field(name).is_none_or(|field| field.search.is_none()) {
+            return false;
+        }
+        let minute = 1.minute();
+        let beyond = if later { time.checked_add(minute) } else { time.checked_sub(minute) };
+        let Ok(beyond) = beyond else { return false };
+        self.window = Some(if later { (Some(beyond), None) } else { (None, Some(beyond)) });
+        self.values.remove(name);
+        self.open = Some(offer.form);
+        self.proceed(Vec::new());
+        true
     }
 
     /// The next ones after the last offered, or those before the first.
@@ -216,7 +237,8 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
         return one(2);
     }
     match text_at(&said.words, 0) {
-        "later" => one(last),
+        "later" if offer.all.is_empty() => one(last),
+        "later" => Some(Pick::Later),
         _ => None,
     }
 }

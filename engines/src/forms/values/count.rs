@@ -152,9 +152,9 @@ fn with_unit(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)
 /// "for four", "party of six", "a table for two", "group of three", "there are five".
 fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     let lead = match (text_at(words, at), text_at(words, at + 1)) {
-        ("party" | "group" | "table" | "team", "of" | "for") | ("there", "are" | "is" | "will") => 2,
-        ("therell", "be") => 2,
-        ("there", _) => return None,
+        ("party" | "group" | "table" | "team", "of" | "for") | ("there", "are" | "is" | "will") | ("therell", "be") => {
+            2
+        }
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
         ("for", _) => 1,
         _ => return None,

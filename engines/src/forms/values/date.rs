@@ -11,7 +11,7 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
 
 use super::super::words::{Word, says, text_at, text_before};
-use super::number::{cardinal, is_digits, ordinal};
+use super::number::{cardinal, is_digits, is_pronoun, ordinal};
 
 /// What a date phrase means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ fn in_so_many(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize
     };
     let days = i64::try_from(count).ok()?.checked_mul(days).filter(|days| *days <= 3_660)?;
     let after = at + lead + used + 1;
-    if lead == 1 {
+    if lead == 1 && text_at(words, after) != "from" {
         return Some((DateWish::On(plus_days(today, days)?), lead + used + 1));
     }
     let (from, took) = match (text_at(words, after), text_at(words, after + 1)) {
@@ -111,7 +111,7 @@ fn in_so_many(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize
         },
         _ => return None,
     };
-    Some((DateWish::On(plus_days(from, days)?), used + 1 + took))
+    Some((DateWish::On(plus_days(from, days)?), lead + used + 1 + took))
 }
 
 fn holiday(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)> {
@@ -256,9 +256,14 @@ fn day_of_month(words: &[Word], at: usize, today: Date, loose: bool) -> Option<(
     let (day, used) = match ordinal(words, at + the) {
         // "The first one", "the second of those" pick from a list; they name no day.
         Some((day, used)) if loose || (cued && (day > 3 || written)) => (day, used),
-        Some(_) => return None,
-        None if loose => cardinal(words, at + the)?,
-        None => return None,
+        None if loose
+            && words.len() <= 4
+            && !is_pronoun(words, at + the)
+            && !matches!(text_before(words, at), "for" | "at") =>
+        {
+            cardinal(words, at + the)?
+        }
+        _ => return None,
     };
     let after = text_at(words, at + the + used);
     if !(1..=31).contains(&day) || matches!(after, "one" | "am" | "pm" | "oclock" | "people" | "of") {
@@ -368,6 +373,7 @@ mod tests {
             ("a week from Saturday", 12, 5),
             ("two weeks from Saturday", 12, 12),
             ("in three days", 11, 26),
+            ("in two weeks from Saturday", 12, 12),
             ("in a week", 11, 30),
             ("two weeks from today", 12, 7),
             ("the 28th", 11, 28),

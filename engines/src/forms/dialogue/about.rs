@@ -1,0 +1,74 @@
+//! What an utterance is about: a form it starts, a fact it asks for, an argument it names.
+
+use super::super::compile::{Field, Form};
+use super::super::facts::{self, Fact};
+use super::super::intent::Answer;
+use super::super::mentions::{Found, Mention};
+use super::super::trigger;
+use super::super::values::Kind;
+use super::super::words::find;
+use super::{Dialogue, Prompt, Utterance};
+
+impl<'a> Dialogue<'a> {
+    /// The field an answer is expected for. After "no" to a read-back a bare name is a corrected name:
+    /// other values are understood without being asked for.
+    pub(super) fn expected(&self, said: &Utterance<'_>) -> Option<&'a Field> {
+        let corrects = match self.prompt {
+            Prompt::Change => true,
+            Prompt::Confirm => said.answer == Answer::No,
+            _ => false,
+        };
+        if corrects { self.form()?.fields.iter().find(|field| field.kind == Kind::Name) } else { self.asked() }
+    }
+
+    /// Remembers what a question was about ("how much is it for four on Saturday"), for a booking that may
+    /// follow. An open form is not changed by questions.
+    pub(super) fn note(&mut self, found: &[Mention], about: Option<usize>) {
+        if let (None, Some(about)) = (self.open, about) {
+            let (mut values, mut window) = (self.values.clone(), None);
+            self.read(&self.book.forms[about], found, &mut values, &mut window);
+            self.values = values;
+        }
+    }
+
+    /// The form a sentence starts, if it starts one.
+    pub(super) fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
+        let idle = self.open.is_none();
+        let score = |form: &Form| {
+            let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
+            trigger::best(&form.triggers, &said.words).max(idle_score)
+        };
+        let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
+        let scored = offered.map(|(at, form)| (at, score(form))).filter(|(_, score)| *score > 0);
+        // Of two equally good ones the first defined is meant.
+        scored
+            .fold(None, |best: Option<(usize, usize)>, hit| best.filter(|best| best.1 >= hit.1).or(Some(hit)))
+            .map(|hit| hit.0)
+    }
+
+    pub(super) fn recalled(&self, said: &Utterance<'_>) -> Option<String> {
+        let (form, deed) = self.deed.as_ref()?;
+        (trigger::best(&self.book.forms[*form].recall, &said.words) > 0).then(|| deed.clone())
+    }
+
+    pub(super) fn facts_for(&self, said: &Utterance<'_>, found: &[Mention]) -> Vec<&'a Fact> {
+        let claimed = |at: usize| {
+            found.iter().any(|mention| mention.span.contains(&at) && !matches!(mention.found, Found::Name(_)))
+        };
+        facts::asked_for(self.facts, &said.words, &|at| !claimed(at))
+    }
+
+    /// The argument the caller names without giving a value: "the time is wrong".
+    pub(super) fn named_field(&self, said: &Utterance<'_>) -> Option<String> {
+        let form = self.form()?;
+        let named =
+            form.fields.iter().find(|field| field.called.iter().any(|called| find(&said.words, called).is_some()))?;
+        // While another argument is asked for, its name alone may be part of an answer.
+        let disputes = said
+            .words
+            .iter()
+            .any(|word| matches!(word.text.as_str(), "wrong" | "incorrect" | "change" | "fix" | "different"));
+        let open = !matches!(self.prompt, Prompt::Ask(_)) || disputes;
+        (said.words.len() <= 10 && open).then(|| named.name.clone())
+    }
+}
