@@ -1,4 +1,5 @@
 //! The phone against a small fake gateway: real sockets, the phone's own 20 ms clock, no sleeps.
+#![allow(clippy::unwrap_used)]
 
 #[path = "phone/cli.rs"]
 mod cli;
@@ -282,6 +283,7 @@ async fn sends_odd_sizes_garbage_and_forged_parameters_when_told() {
     async fn endure(mut socket: Socket) {
         let start = socket.until("start").await;
         assert_eq!(start["start"]["customParameters"]["token"], "forged");
+        assert_eq!((&start["weather"], &start["sequenceNumber"]), (&"sunny".into(), &"2".into()));
         let mut sizes = Vec::new();
         while sizes.len() < 3 {
             let media = socket.until("media").await;
@@ -295,6 +297,7 @@ async fn sends_odd_sizes_garbage_and_forged_parameters_when_told() {
     let gateway = FakeGateway::start(TWIML, endure).await;
     let mut settings = settings(&gateway, "/voice");
     settings.faults.chopping.sizes = vec![1, 159, 161];
+    settings.faults.unknown_messages = true;
     settings.faults.parameters = Some([("token".to_owned(), "forged".to_owned())].into());
     let mut live = Phone::dial(settings).await.unwrap();
     assert_eq!(live.wait_until(CallTime::from_millis(200)).await, Waited::Happened);

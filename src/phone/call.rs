@@ -38,6 +38,9 @@ const DOCUMENTS_MAX: usize = 50;
 /// The largest message a gateway may send: more than three minutes of audio.
 const MESSAGE_MAX_BYTES: usize = 2 * 1024 * 1024;
 
+/// No call lasts longer, whatever the settings say; Twilio's own limit.
+const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Twilio's number for a callback or webhook that failed.
 const HTTP_FAILURE: u32 = 11_200;
 
@@ -73,7 +76,7 @@ impl Phone {
             warnings: AtomicU64::new(0),
             hang_up: CancellationToken::new(),
             break_line: CancellationToken::new(),
-            deadline: Instant::now() + settings.max_duration,
+            deadline: Instant::now() + settings.max_duration.min(LONGEST_CALL),
         });
         let (connected_tx, connected) = oneshot::channel();
         let task = CallTask {

@@ -41,12 +41,13 @@ pub struct Messages {
     sequence: u64,
     chunk: u64,
     media_bytes: u64,
+    unknown_fields: bool,
 }
 
 impl Messages {
-    /// For one stream of a call.
-    pub fn new(sids: Sids, stream_sid: String) -> Self {
-        Self { sids, stream_sid, sequence: 0, chunk: 0, media_bytes: 0 }
+    /// For one stream of a call; with a field nobody knows in every message, if so told.
+    pub fn new(sids: Sids, stream_sid: String, unknown_fields: bool) -> Self {
+        Self { sids, stream_sid, sequence: 0, chunk: 0, media_bytes: 0, unknown_fields }
     }
 
     /// The stream these messages belong to.
@@ -103,7 +104,7 @@ impl Messages {
 
     /// An event no gateway knows, with the envelope of a real one. It must be ignored.
     pub fn unknown_event(&mut self) -> String {
-        self.message("weather", json!({"outlook": "sunny"}))
+        self.message("forecast", json!({"outlook": "sunny"}))
     }
 
     fn message(&mut self, event: &str, body: Value) -> String {
@@ -113,6 +114,9 @@ impl Messages {
         message.insert("sequenceNumber".into(), self.sequence.to_string().into());
         message.insert("streamSid".into(), self.stream_sid.clone().into());
         message.insert(event.into(), body);
+        if self.unknown_fields {
+            message.insert("weather".into(), "sunny".into());
+        }
         Value::Object(message).to_string()
     }
 }

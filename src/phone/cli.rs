@@ -65,10 +65,10 @@ pub struct CallArgs {
     #[arg(long, default_value = "heart")]
     voice: String,
     /// How fast the caller speaks; 1.0 is the voice's own pace.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = parse_speed)]
     speed: f32,
     /// Hang up after so many seconds.
-    #[arg(long, default_value_t = 600)]
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     max_seconds: u64,
     /// Write a recording: caller left, agent right.
     #[arg(long, value_name = "FILE")]
@@ -76,6 +76,13 @@ pub struct CallArgs {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+fn parse_speed(written: &str) -> Result<f32, String> {
+    match written.parse() {
+        Ok(speed) if (0.5..=2.0).contains(&speed) => Ok(speed),
+        _ => Err("it must be a number from 0.5 to 2.0".into()),
+    }
 }
 
 /// Makes a call and prints it to the standard output.

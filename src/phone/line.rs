@@ -65,7 +65,7 @@ pub struct Legs {
 pub struct Line {
     sids: Sids,
     agent_finished_after: Duration,
-    unknown_events: bool,
+    unknown_messages: bool,
     chopping: super::caller::Chopping,
 
     messages: Messages,
@@ -92,10 +92,10 @@ impl Line {
     pub fn new(sids: Sids, settings: &PhoneSettings) -> Self {
         let chopping = settings.faults.chopping.clone();
         Self {
-            messages: Messages::new(sids.clone(), String::new()),
+            messages: Messages::new(sids.clone(), String::new(), false),
             sids,
             agent_finished_after: settings.agent_finished_after,
-            unknown_events: settings.faults.unknown_events,
+            unknown_messages: settings.faults.unknown_messages,
             chopper: Chopper::new(chopping.clone()),
             chopping,
             warned: false,
@@ -116,7 +116,7 @@ impl Line {
 
     /// A new stream begins: sends `connected`.
     pub fn connect(&mut self, stream_sid: String) {
-        self.messages = Messages::new(self.sids.clone(), stream_sid);
+        self.messages = Messages::new(self.sids.clone(), stream_sid, self.unknown_messages);
         self.chopper = Chopper::new(self.chopping.clone());
         self.playout.clear();
         self.warned = false;
@@ -125,7 +125,7 @@ impl Line {
 
     /// Sends `start`.
     pub fn start(&mut self, now: CallTime, parameters: &BTreeMap<String, String>) {
-        if self.unknown_events {
+        if self.unknown_messages {
             let unknown = self.messages.unknown_event();
             self.send(unknown);
         }
@@ -277,7 +277,7 @@ impl Line {
             }
         }
         self.legs.caller.extend_from_slice(&frame.ulaw);
-        if self.unknown_events && self.legs.caller.len().is_multiple_of(50 * FRAME_BYTES) {
+        if self.unknown_messages && self.legs.caller.len().is_multiple_of(50 * FRAME_BYTES) {
             let unknown = self.messages.unknown_event();
             self.send(unknown);
         }

@@ -8,11 +8,11 @@
 //! What always holds:
 //! - nothing here shares code with the gateway's reading and writing of the carrier's messages, so a
 //!   misunderstanding shows up instead of cancelling out;
-//! - decisions are pure ([`playout`], [`carrier`], [`twiml`], [`line`], [`latency`]); `call` and
+//! - decisions are pure ([`playout`], [`carrier`], [`twiml`], [`mod@line`], [`latency`]); `call` and
 //!   `stream` only move bytes;
 //! - what is measured is what the caller's ear could measure: nothing of the gateway's inside.
 //!
-//! Start reading at [`line`], the carrier's end of a call without its sockets.
+//! Start reading at [`mod@line`], the carrier's end of a call without its sockets.
 
 use std::time::Duration;
 

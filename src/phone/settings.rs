@@ -28,7 +28,7 @@ pub struct PhoneSettings {
     /// How long the agent must be silent, with nothing left to play, until it counts as finished.
     /// Lower makes the caller answer sooner and talk into the agent's pauses. Default `700ms`.
     pub agent_finished_after: Duration,
-    /// The call is hung up after this long. Default `10min`.
+    /// The call is hung up after this long. Default `10min`, at most a day.
     pub max_duration: Duration,
     /// How long the gateway may take to answer a webhook or a WebSocket handshake. Default `15s`,
     /// Twilio's hard limit.
@@ -65,8 +65,9 @@ pub struct Faults {
     pub never_read: bool,
     /// Sends the voice webhook twice with the same `CallSid` and uses the second answer.
     pub duplicate_webhook: bool,
-    /// Sends an event nobody knows after `connected` and after every second of media.
-    pub unknown_events: bool,
+    /// Sends an event nobody knows after `connected` and after every second of media, and a field
+    /// nobody knows in every message. A gateway ignores both.
+    pub unknown_messages: bool,
     /// Signs the WebSocket URL with a slash at its end, as the vendor sometimes does.
     pub slash_in_stream_signature: bool,
     /// Sends `stop` twice.

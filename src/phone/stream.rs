@@ -1,7 +1,7 @@
 //! One media stream: the socket, its two tasks and the 20 ms clock.
 //!
 //! [`run`] owns everything of one stream. A task reads, a task writes, and the loop here ticks the
-//! [`Line`](super::line::Line) from an absolute clock: a late tick is made up for, never skipped.
+//! [`Line`] from an absolute clock: a late tick is made up for, never skipped.
 //! When it returns, both tasks are gone.
 
 use std::collections::BTreeMap;
