@@ -157,11 +157,8 @@ impl Switchboard {
                 return;
             }
         };
-        let tools = Arc::new(BackendTools::new(
-            Arc::clone(agent),
-            Arc::clone(&self.backend),
-            Arc::clone(&leg.call_sid),
-        ));
+        let tools =
+            Arc::new(BackendTools::new(Arc::clone(agent), Arc::clone(&self.backend), Arc::clone(&leg.call_sid)));
         let normalising = Arc::clone(agent);
         let setup = CallSetup {
             call_id: Arc::clone(&leg.call_sid),

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::vendors::tts::WordStart;
+use crate::chat::WordStart;
 
 /// Speaking time of a letter, used only while the length of a piece is not known yet.
 const PER_LETTER: Duration = Duration::from_millis(65);

@@ -20,9 +20,9 @@ use std::time::Duration;
 use super::heard::heard_bytes;
 use super::{Message, ToolCall};
 use crate::audio::playout::HeardPiece;
+use crate::chat::WordStart;
 use crate::pii::Pii;
 use crate::turn::TurnId;
-use crate::vendors::tts::WordStart;
 
 /// Stands for the result of a call that was dropped with its turn.
 const CANCELLED: &str = r#"{"error":"cancelled"}"#;

@@ -5,10 +5,21 @@
 //!
 //! Not here: the models (`vendors::llm`), the tools (`tools`), when to speak (`turn`).
 
+use std::time::Duration;
+
 mod heard;
 pub mod history;
 pub mod pieces;
 pub mod spoken;
+
+/// When a word of a piece begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordStart {
+    /// Byte offset of the word in the request's text.
+    pub offset: usize,
+    /// Time from the first sample of the piece.
+    pub at: Duration,
+}
 
 /// A request of the model to run a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,11 +32,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::chat::ToolCall;
+use crate::chat::WordStart;
 use crate::event::{CallEvent, EventKind, EventSink};
 use crate::time::{CallClock, CallTime};
 use crate::turn::{PauseId, TurnId};
 use crate::vendors::llm::Finish;
-use crate::vendors::tts::WordStart;
 
 /// Frames between two inbound stages: 640 ms. When it is full the newest frame is dropped and
 /// counted; a stage that far behind is starved of its processor.

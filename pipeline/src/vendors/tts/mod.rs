@@ -1,12 +1,12 @@
 //! Text to speech: the seam.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 
 use super::VendorError;
 use crate::audio::SampleRate;
+pub use crate::chat::WordStart;
 
 /// A piece of text to be spoken.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,15 +17,6 @@ pub struct SpeakRequest {
     pub voice: Arc<str>,
     /// 1.0 is the voice's own pace; higher is faster.
     pub speed: f32,
-}
-
-/// When a word of a piece begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WordStart {
-    /// Byte offset of the word in the request's text.
-    pub offset: usize,
-    /// Time from the first sample of the piece.
-    pub at: Duration,
 }
 
 /// What a synthesiser produces.
