@@ -6,6 +6,7 @@
 //!
 //! Not here: what a carrier says (the server's telephony room), when the floor passes ([`crate::turn`]).
 
+mod commands;
 mod driver;
 pub mod lines;
 mod timeline;
