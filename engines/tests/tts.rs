@@ -1,4 +1,5 @@
 //! The local voice with its real weights: what it reads, how it sounds, how it serves many calls.
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic like its tests")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -41,7 +41,7 @@ pub(super) struct Script {
 
 impl Script {
     /// What is added from here on comes from this byte of the request.
-    pub(super) fn from_source(&mut self, byte: usize) {
+    pub(super) fn speak_from(&mut self, byte: usize) {
         self.source = byte;
     }
 

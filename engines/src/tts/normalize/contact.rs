@@ -100,7 +100,7 @@ fn extension(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         return None;
     }
     script.word("extension");
-    script.from_source(ahead.chunk(1)?.at);
+    script.speak_from(ahead.chunk(1)?.at);
     say_groups(&grouped(number), script);
     Some(Reading::of(2))
 }
@@ -163,10 +163,9 @@ fn digit_groups(chunk: &Chunk<'_>, is_first: bool) -> Option<Vec<String>> {
 
 fn is_phone(sizes: &[usize], first: &str, has_plus: bool, in_one_piece: bool) -> bool {
     match sizes {
-        [3, 3, 4] => true,
+        [3, 3, 4] | [10] => true,
         [1, 3, 3, 4] | [11] => first.starts_with('1'),
         [3, 4] => in_one_piece,
-        [10] => true,
         _ => has_plus && (8..=15).contains(&sizes.iter().sum::<usize>()),
     }
 }

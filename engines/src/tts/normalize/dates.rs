@@ -40,7 +40,7 @@ fn month_and_day(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         None => (day(ahead.core_after_dot())?, None),
     };
     script.word(month);
-    script.from_source(ahead.chunk(1)?.at);
+    script.speak_from(ahead.chunk(1)?.at);
     script.word(&hyphenated(&ordinal(first)));
     if let Some(last) = last {
         script.word("to");
@@ -53,7 +53,7 @@ fn month_and_day(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         if closing == "," {
             script.mark(",");
         }
-        script.from_source(chunk.at);
+        script.speak_from(chunk.at);
         script.words(year(number));
         return Some(Reading::of(3));
     }
@@ -147,7 +147,7 @@ fn time(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
             if following.is_some()
                 && let Some(chunk) = ahead.chunk(1)
             {
-                script.from_source(chunk.at);
+                script.speak_from(chunk.at);
             }
             script.letters(half);
         }

@@ -108,7 +108,7 @@ pub(super) fn read_aloud(text: &str) -> Script {
     let mut script = Script::default();
     let mut index = 0;
     while let Some(chunk) = chunks.get(index) {
-        script.from_source(chunk.at);
+        script.speak_from(chunk.at);
         let ahead = Ahead { chunks: &chunks, index };
         if !contact::is_area_code(ahead) {
             for _ in chunk.opening.matches(['(', '[', '{']) {
