@@ -1,22 +1,327 @@
-//! The voice with its real weights.
+//! The local voice with its real weights: what it reads, how it sounds, how it serves many calls.
+#![allow(clippy::unwrap_used, reason = "a test's helpers may panic like its tests")]
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
 use voice_engines::runtime::Runtime;
-use voice_engines::tts::phoneme_reader;
-use voice_engines::weights::ModelSet;
+use voice_engines::stt::{MoonshineStt, SttSettings};
+use voice_engines::tts::{HibariTts, TtsSettings, phoneme_reader};
 use voice_engines::weights::testing::weights_or_skip;
+use voice_engines::weights::{ModelSet, Paths, SttModel};
+use voice_pipeline::vendors::VendorError;
+use voice_pipeline::vendors::tts::{SpeakRequest, Tts as _, TtsEvent, WordStart};
+
+const VOICE_ONLY: ModelSet = ModelSet { stt: None, turn_and_vad: false, tts: true };
+const GREETING: &str = "Thanks for calling Pine Valley Golf Club, how can I help you today?";
+/// 300 sentences with the phonemes of the voice's own front end; " | " parts sentences.
+const REFERENCE: &str = include_str!("../fixtures/hibari_phonemes.tsv");
+
+fn runtime(paths: &Paths) -> Runtime {
+    Runtime::load(&paths.onnxruntime).unwrap()
+}
+
+fn voice(queue: usize) -> Option<HibariTts> {
+    let paths = weights_or_skip(VOICE_ONLY)?;
+    Some(HibariTts::load(runtime(&paths), &paths.tts, &TtsSettings { queue, seed: 1 }).unwrap())
+}
+
+fn request(text: &str) -> SpeakRequest {
+    SpeakRequest { text: text.to_owned(), voice: "heart".into(), speed: 1.0 }
+}
+
+fn long_text() -> String {
+    "The driving range closes half an hour before sunset, and the pro shop stays open a little longer. ".repeat(12)
+}
+
+/// Everything a listener hears of a piece.
+async fn listen(tts: &HibariTts, text: &str) -> (Vec<i16>, Vec<WordStart>) {
+    let (mut samples, mut words) = (Vec::new(), Vec::new());
+    let mut events = tts.speak(request(text));
+    while let Some(event) = events.next().await {
+        match event.unwrap() {
+            TtsEvent::Audio(chunk) => samples.extend(chunk),
+            TtsEvent::Words(starts) => words.extend(starts),
+        }
+    }
+    (samples, words)
+}
+
+fn effective(samples: &[i16]) -> f64 {
+    let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    (power / samples.len().max(1) as f64).sqrt()
+}
+
+/// Why we read a sentence otherwise than the reference, which is right not to care about telephones.
+fn deliberate(text: &str) -> Option<&'static str> {
+    if text.starts_with("Your confirmation code is ") {
+        return Some("a code is dictated sign by sign, not as forty-eight twenty-one");
+    }
+    if text.starts_with("I can offer ") {
+        return Some("2/19 is a date, not two nineteen");
+    }
+    match text {
+        "Dr. Lee's appointment moved to 3 p.m. on St. Andrew's Dr." => Some("a street is a drive, not a doctor"),
+        "Visit us at pinevalleygolf.com or email info@pinevalleygolf.com." => {
+            Some("an address is read with its dots, and a name in it as its words")
+        }
+        "It's approx. 6,842 yards from the back tees, par 72." => Some("an abbreviation does not end the sentence"),
+        "\"Ready golf\" is encouraged, especially on weekends." => Some("a quoted word sounds as it does elsewhere"),
+        _ => None,
+    }
+}
 
 #[test]
-fn reads_like_the_reference() {
-    let set = ModelSet { stt: None, turn_and_vad: false, tts: true };
-    let Some(paths) = weights_or_skip(set) else { return };
-    let runtime = Runtime::load(&paths.onnxruntime).unwrap();
-    let mut read = phoneme_reader(runtime, &paths.tts).unwrap();
-    let (mut same, mut all) = (0, 0);
-    for line in include_str!("../fixtures/hibari_phonemes.tsv").lines().filter(|line| !line.starts_with('#')) {
+fn reads_like_the_reference_except_where_a_caller_writes_it_down() {
+    let Some(paths) = weights_or_skip(VOICE_ONLY) else { return };
+    let mut read = phoneme_reader(runtime(&paths), &paths.tts).unwrap();
+    let (mut same, mut better, mut wrong) = (0, 0, Vec::new());
+    for line in REFERENCE.lines().filter(|line| !line.starts_with('#')) {
         let (text, expected) = line.split_once('\t').unwrap();
         let got = read(text);
-        all += 1;
-        if got == expected { same += 1 } else { println!("{text}\n  want {expected}\n  got  {got}") }
+        match deliberate(text) {
+            Some(reason) => {
+                assert_ne!(got, expected, "no longer an exception ({reason}): {text}");
+                better += 1;
+            }
+            None if got == expected => same += 1,
+            None => wrong.push(format!("{text}\n  reference {expected}\n  ours      {got}")),
+        }
     }
-    println!("{same}/{all}");
+    println!("{same} sentences like the reference, {better} on purpose not, {} otherwise", wrong.len());
+    assert_eq!(same + better + wrong.len(), 300);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn reads_what_the_reference_does_not() {
+    let Some(paths) = weights_or_skip(VOICE_ONLY) else { return };
+    let mut read = phoneme_reader(runtime(&paths), &paths.tts).unwrap();
+    for (text, phonemes) in [
+        ("Your code is GV4821.", "jˌʊɹ kˈOd ɪz ʤˌivˈi, fˈɔɹ ˈAt tˈu wˈʌn."),
+        ("Is 2/19 fine?", "ˌɪz fˈɛbjəwˌɛɹi nˌIntˈinθ fˈIn?"),
+        ("St. Andrew's Dr. is closed.", "sˈAnt ˈændɹuz dɹˈIv ɪz klˈOzd."),
+        ("golf@pinevalleygolf.com", "ɡˈɔlf æt pˈIn vˈæli ɡˈɔlf dˈɑt kˈɑm"),
+        ("Call (555) 123-4567.", "kˈɔl fˈIv fˈIv fˈIv, wˈʌn tˈu θɹˈi, fˈɔɹ fˈIv sˈɪks sˈɛvən."),
+    ] {
+        assert_eq!(read(text), phonemes, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn sounds_like_speech_at_a_telephone_level_with_little_silence_around_it() {
+    let Some(tts) = voice(8) else { return };
+    let mut loudest = 0;
+    for line in REFERENCE.lines().skip(1).take(60) {
+        let (text, _) = line.split_once('\t').unwrap();
+        let (samples, _) = listen(&tts, text).await;
+        let seconds = samples.len() as f64 / 24_000.0;
+        let letters_per_second = text.len() as f64 / seconds;
+        assert!((5.0..25.0).contains(&letters_per_second), "{seconds} s for {text}");
+        let level = effective(&samples);
+        assert!((1_200.0..6_000.0).contains(&level), "effective value {level} for {text}");
+        let is_sound = |sample: &i16| sample.unsigned_abs() > 300;
+        let lead = samples.iter().position(is_sound).unwrap();
+        let tail = samples.iter().rev().position(is_sound).unwrap();
+        assert!(lead < 24 * 150 && tail < 24 * 260, "{} ms before and {} ms after {text}", lead / 24, tail / 24);
+        loudest = loudest.max(samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap());
+    }
+    println!("loudest sample {loudest}");
+    assert!((12_000..32_000).contains(&loudest), "{loudest}");
+}
+
+#[tokio::test]
+async fn says_the_same_with_the_same_samples_in_small_chunks() {
+    let Some(tts) = voice(8) else { return };
+    let (first, _) = listen(&tts, GREETING).await;
+    let (second, _) = listen(&tts, GREETING).await;
+    assert!(first == second, "the same seed gave other samples");
+    assert!((3.2..4.4).contains(&(first.len() as f64 / 24_000.0)), "{} samples", first.len());
+
+    let mut events = tts.speak(request(GREETING));
+    while let Some(event) = events.next().await {
+        if let TtsEvent::Audio(chunk) = event.unwrap() {
+            assert!((1..=1_440).contains(&chunk.len()));
+        }
+    }
+    let fast = tokio::task::spawn_blocking(move || tts.synthesize_blocking(GREETING, "heart", 1.5)).await.unwrap();
+    let ratio = first.len() as f64 / fast.unwrap().len() as f64;
+    assert!((1.3..1.7).contains(&ratio), "{ratio}");
+}
+
+#[tokio::test]
+async fn tells_when_each_word_begins() {
+    let Some(tts) = voice(8) else { return };
+    let text = "You're booked for 4 at 12:52 PM. See you (then), Mr. Garcia!";
+    let (samples, words) = listen(&tts, text).await;
+    let spoken: Vec<&str> =
+        words.iter().map(|word| text[word.offset..].split([' ', ')', ',']).next().unwrap()).collect();
+    assert_eq!(spoken, ["You're", "booked", "for", "4", "at", "12:52", "PM.", "See", "you", "then", "Mr.", "Garcia!"]);
+    assert!(words.windows(2).all(|pair| pair[0].at < pair[1].at), "{words:?}");
+    let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / 24_000);
+    assert!(words[0].at < Duration::from_millis(200) && words.last().unwrap().at < length);
+}
+
+#[tokio::test]
+async fn a_short_reply_does_not_wait_for_a_long_one() {
+    let Some(tts) = voice(8) else { return };
+    let (long, short) = (long_text(), "One moment.");
+    let timed = async |text: &str| {
+        listen(&tts, text).await;
+        Instant::now()
+    };
+    let (long_done, short_done) = tokio::join!(timed(&long), timed(short));
+    assert!(short_done < long_done);
+}
+
+#[tokio::test]
+async fn a_listener_that_does_not_listen_delays_nobody() {
+    let Some(tts) = voice(8) else { return };
+    // More than a channel holds.
+    let text = long_text().repeat(3);
+    let unheard = tts.speak(request(&text));
+    let (samples, _) = listen(&tts, "One moment.").await;
+    assert!(!samples.is_empty());
+    // Nothing of what the slow listener gets in the end is missing.
+    let mut seconds = 0.0;
+    let mut unheard = unheard;
+    while let Some(event) = unheard.next().await {
+        if let TtsEvent::Audio(chunk) = event.unwrap() {
+            seconds += chunk.len() as f64 / 24_000.0;
+        }
+    }
+    assert!(seconds > 100.0, "{seconds}");
+}
+
+#[tokio::test]
+async fn refuses_what_is_too_much_and_stops_when_nobody_listens() {
+    let Some(tts) = voice(1) else { return };
+    let text = long_text();
+    let began = Instant::now();
+    listen(&tts, &text).await;
+    let whole = began.elapsed();
+
+    let mut events = tts.speak(request(&text));
+    while !matches!(events.next().await.unwrap().unwrap(), TtsEvent::Audio(_)) {}
+    let refused = tts.speak(request("One moment.")).next().await;
+    assert!(matches!(refused, Some(Err(VendorError::Busy { vendor: "local", .. }))), "{refused:?}");
+
+    drop(events);
+    let dropped = Instant::now();
+    while tts.open_pieces() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(dropped.elapsed() < whole / 2, "the work went on for {:?} of {whole:?}", dropped.elapsed());
+    assert!(!listen(&tts, "One moment.").await.0.is_empty());
+}
+
+#[tokio::test]
+async fn refuses_a_voice_it_does_not_have() {
+    let Some(tts) = voice(1) else { return };
+    let answer = tts.speak(SpeakRequest { voice: "emma".into(), ..request("Hello.") }).next().await;
+    assert!(matches!(answer, Some(Err(VendorError::Refused { setting: "TTS_VOICE", .. }))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn speaks_or_skips_any_text_without_failing() {
+    let Some(tts) = voice(4) else { return };
+    for text in [
+        "",
+        "   ",
+        "…",
+        "👍",
+        "----",
+        "(((",
+        "\u{0}\u{7}",
+        "漢字",
+        "Ünïcödé naïve café",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
+        listen(&tts, text).await;
+    }
+    assert!(listen(&tts, "").await.0.is_empty());
+    let unbroken = "golf ".repeat(1_000);
+    assert!(listen(&tts, &unbroken).await.0.len() > 24_000 * 100);
+}
+
+#[tokio::test]
+async fn a_recogniser_understands_it_over_the_telephone() {
+    let set = ModelSet { stt: Some(SttModel::Tiny), ..VOICE_ONLY };
+    let Some(paths) = weights_or_skip(set) else { return };
+    let Some(tts) = voice(4) else { return };
+    let stt = MoonshineStt::load(runtime(&paths), &paths.stt, SttSettings::default()).unwrap();
+    let (mut errors, mut words) = (0, 0);
+    // Sentences whose words are written as they are spoken.
+    let plain = REFERENCE.lines().skip(1).filter_map(|line| line.split_once('\t')).map(|(text, _)| text);
+    for text in plain.filter(|text| !text.contains(|c: char| c.is_ascii_digit() || c == '@')).take(30) {
+        let (samples, _) = listen(&tts, text).await;
+        let heard = stt.recognise(over_the_telephone(&samples)).await.unwrap();
+        let (said, heard) = (bare_words(text), bare_words(&heard));
+        let wrong = edits(&said, &heard);
+        if wrong > 0 {
+            println!("said  {}\nheard {}", said.join(" "), heard.join(" "));
+        }
+        errors += wrong;
+        words += said.len();
+    }
+    println!("{errors} of {words} words misheard");
+    assert!(words > 200 && errors * 100 < words * 8, "{errors} of {words} words misheard");
+}
+
+/// 24 kHz to 8 kHz μ-law and on to the recogniser's 16 kHz.
+fn over_the_telephone(samples: &[i16]) -> Arc<[i16]> {
+    const TAPS: isize = 48;
+    let low_pass = |cutoff: f64| -> Vec<f64> {
+        (-TAPS..=TAPS)
+            .map(|at| {
+                let x = std::f64::consts::PI * at as f64;
+                let sinc = if at == 0 { cutoff } else { (x * cutoff).sin() / x };
+                sinc * (0.5 + 0.5 * (x / (TAPS + 1) as f64).cos())
+            })
+            .collect()
+    };
+    let filtered = |input: &[f64], taps: &[f64], at: usize| -> f64 {
+        taps.iter()
+            .enumerate()
+            .filter_map(|(tap, weight)| {
+                let from = at as isize + tap as isize - TAPS;
+                input.get(usize::try_from(from).ok()?).map(|sample| sample * weight)
+            })
+            .sum()
+    };
+    let input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample) / 32_768.0).collect();
+    let taps = low_pass(3_400.0 / 12_000.0);
+    let narrow = (0..input.len()).step_by(3).map(|at| {
+        let sample = filtered(&input, &taps, at).clamp(-1.0, 1.0);
+        let code = (sample.abs() * 255.0).ln_1p() / 256f64.ln() * 127.0;
+        (((code.round() / 127.0) * 256f64.ln()).exp_m1() / 255.0).copysign(sample)
+    });
+    let stuffed: Vec<f64> = narrow.flat_map(|sample| [2.0 * sample, 0.0]).collect();
+    let taps = low_pass(3_600.0 / 8_000.0);
+    (0..stuffed.len()).map(|at| (filtered(&stuffed, &taps, at) * 32_767.0) as i16).collect()
+}
+
+fn bare_words(text: &str) -> Vec<String> {
+    let words = text.to_lowercase().replace('-', " ").replace("tea ", "tee ");
+    words
+        .split_whitespace()
+        .map(|word| word.chars().filter(|c| c.is_alphanumeric() || *c == '\'').collect::<String>())
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// How many words must be changed, added or left out.
+fn edits(said: &[String], heard: &[String]) -> usize {
+    let mut row: Vec<usize> = (0..=heard.len()).collect();
+    for (at, word) in said.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = at + 1;
+        for (column, other) in heard.iter().enumerate() {
+            let change = diagonal + usize::from(word != other);
+            diagonal = row[column + 1];
+            row[column + 1] = change.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[heard.len()]
 }

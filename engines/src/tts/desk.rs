@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -42,36 +43,33 @@ pub(super) enum Said {
 /// The worker thread and its line.
 pub(super) struct Desk {
     shared: Arc<Shared>,
+    open: Arc<AtomicUsize>,
+    capacity: usize,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Desk {
     /// Starts the thread.
     pub(super) fn open(engine: Engine, capacity: usize) -> io::Result<Self> {
-        let line = Line { arrivals: VecDeque::new(), open: 0, capacity, closed: false };
-        let shared = Arc::new(Shared { line: Mutex::new(line), arrived: Condvar::new() });
+        let shared = Arc::new(Shared { line: Mutex::default(), arrived: Condvar::new() });
         let serving = Arc::clone(&shared);
         let thread = thread::Builder::new().name("tts".to_owned()).spawn(move || serve(&serving, engine))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, open: Arc::default(), capacity, thread: Some(thread) })
     }
 
     /// Orders a piece; `None` when too many are open.
     pub(super) fn order(&self, request: SpeakRequest) -> Option<mpsc::Receiver<Said>> {
+        let place = Place::take(&self.open, self.capacity)?;
         let (out, said) = mpsc::channel(EVENTS);
-        let mut line = self.shared.lock();
-        if line.closed || line.open >= line.capacity {
-            return None;
-        }
-        line.open += 1;
-        line.arrivals.push_back(Order { piece: Piece::new(request), out, held: None, began: None });
-        drop(line);
+        let order = Order { piece: Piece::new(request), out, held: None, began: None, place: Some(place) };
+        self.shared.lock().arrivals.push_back(order);
         self.shared.arrived.notify_one();
         Some(said)
     }
 
     /// How many orders are open.
     pub(super) fn open_orders(&self) -> usize {
-        self.shared.lock().open
+        self.open.load(Ordering::Relaxed)
     }
 }
 
@@ -93,12 +91,27 @@ struct Shared {
     arrived: Condvar,
 }
 
+#[derive(Default)]
 struct Line {
     arrivals: VecDeque<Order>,
-    /// Arrivals and those being served.
-    open: usize,
-    capacity: usize,
     closed: bool,
+}
+
+/// One of the places for open orders; free again when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(open: &Arc<AtomicUsize>, capacity: usize) -> Option<Self> {
+        let one_more = |open| (open < capacity).then_some(open + 1);
+        open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Self(Arc::clone(open)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Shared {
@@ -115,6 +128,7 @@ struct Order {
     held: Option<Said>,
     /// When the listener got the first sound.
     began: Option<Instant>,
+    place: Option<Place>,
 }
 
 impl Order {
@@ -155,6 +169,10 @@ impl Order {
     /// Hands something to the listener. Whether the order is still open.
     fn say(&mut self, said: Said) -> bool {
         let is_last = matches!(said, Said::End | Said::Failed(_));
+        if is_last {
+            // Whoever hears the end may order again at once.
+            self.place = None;
+        }
         match self.out.try_send(said) {
             Ok(()) => !is_last,
             Err(TrySendError::Full(said)) => {
@@ -181,10 +199,8 @@ fn serve(shared: &Shared, mut engine: Engine) {
             return;
         }
         orders.extend(line.arrivals.drain(..));
-        let before = orders.len();
-        orders.retain(|order| !order.out.is_closed());
-        line.open -= before - orders.len();
         drop(line);
+        orders.retain(|order| !order.out.is_closed());
 
         let now = Instant::now();
         let next = (0..orders.len()).filter(|at| orders[*at].can_work()).min_by_key(|at| orders[*at].ahead(now));
@@ -192,7 +208,6 @@ fn serve(shared: &Shared, mut engine: Engine) {
             && !orders[at].work(&mut engine)
         {
             orders.remove(at);
-            shared.lock().open -= 1;
         }
     }
 }

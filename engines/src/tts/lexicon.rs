@@ -96,10 +96,9 @@ impl<'t> Lexicon<'t> {
             "+" => self.entry("plus", Stress::Keep, place),
             "@" => self.entry("at", Stress::Keep, place),
             "a" | "A" => fixed(if tag == "DT" { "ɐ" } else { "ˈA" }),
-            "am" | "Am" | "AM" if is_noun => self.spell(word),
+            "am" | "Am" | "AM" | "AN" if is_noun => self.spell(word),
             "am" if following != Following::Pause => fixed("ɐm"),
             "am" | "Am" | "AM" => fixed("æm"),
-            "AN" if is_noun => self.spell(word),
             "an" | "An" | "AN" => fixed("ɐn"),
             "I" if tag == "PRP" => fixed("ˌI"),
             "by" | "By" | "BY" if tag.starts_with("RB") => fixed("bˈI"),
@@ -244,7 +243,7 @@ fn is_dotted_initials(word: &str) -> bool {
 }
 
 /// The reading that fits the part of speech; `None` where the letters are to be spelled.
-fn variant<'e>(entry: &'e str, place: Place) -> Option<&'e str> {
+fn variant(entry: &str, place: Place) -> Option<&str> {
     if !entry.starts_with('\u{1}') {
         return Some(entry);
     }

@@ -101,6 +101,10 @@ impl GroupReader<'_> {
             [Token { kind: Kind::Mark, text, .. }] => return text.clone(),
             [Token { kind: Kind::Letters, text, .. }] => lexicon.spell(text).unwrap_or_default(),
             [Token { kind: Kind::Unstressed, text, .. }] => plain(text, Stress::Remove),
+            [Token { kind: Kind::Name, text, .. }] => match self.front_end.chain_of_words(text) {
+                Some(chain) => chain.iter().map(|word| plain(word, Stress::Keep)).collect::<Vec<_>>().join(" "),
+                None => self.words(tokens, tags, guess),
+            },
             _ => self.words(tokens, tags, guess),
         };
         // The network's alphabet writes the flapped and the swallowed t its own way.
@@ -141,14 +145,9 @@ impl GroupReader<'_> {
         join_compound(&spoken)
     }
 
-    /// A word no dictionary has: a chain of words, as in web addresses, or a guess.
+    /// A word no dictionary has.
     fn unknown(&self, word: &str, guess: Guess<'_>) -> String {
         let lexicon = Lexicon::new(&self.front_end.tables);
-        if let Some(chain) = self.front_end.chain_of_words(word) {
-            let place = Place { tag: "NN", following: Following::Consonant, before_to: false };
-            let heard: Vec<String> = chain.iter().filter_map(|part| lexicon.pronounce(part, place)).collect();
-            return heard.join(" ");
-        }
         let mut heard = Vec::new();
         for piece in word.split(|c: char| !c.is_alphanumeric() && c != '\'') {
             let letters = piece.trim_matches('\'');
@@ -258,7 +257,7 @@ fn join(tokens: &[Token], groups: &[Group], spoken: &[String]) -> Sentence {
         }
         sentence.phonemes.push_str(phonemes);
         characters += phonemes.chars().count();
-        glue_next = is_mark && matches!(first.text.as_str(), "(" | "—");
+        glue_next = is_mark && (first.text == "(" || first.text == "—" && first.glued);
     }
     sentence
 }

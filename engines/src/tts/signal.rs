@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(values, draw(7));
         assert_ne!(values, draw(8));
         let mean: f32 = values.iter().map(|value| value.re + value.im).sum::<f32>() / 40_000.0;
-        let square: f32 = values.iter().map(|value| value.norm_sqr()).sum::<f32>() / 40_000.0;
+        let square: f32 = values.iter().map(Complex32::norm_sqr).sum::<f32>() / 40_000.0;
         assert!(mean.abs() < 0.02 && (square - 1.0).abs() < 0.03, "{mean} {square}");
     }
 }

@@ -255,7 +255,12 @@ fn unexpected(path: &Path, reason: &str) -> RuntimeError {
 /// Writes beside the target and renames, so that a reader never sees half a file.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // Readable for others, unlike temporary files are: a shared volume may serve several users.
+    #[cfg(unix)]
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    #[cfg(not(unix))]
+    let permissions = std::fs::metadata(folder)?.permissions();
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())

@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Word,
     /// A word without stress of its own: the "point" of a decimal number.
     Unstressed,
+    /// A name in an address, which may be several words run together.
+    Name,
     /// Letters to be named one by one.
     Letters,
     /// A punctuation mark the network hears: a pause or an intonation.
@@ -39,7 +41,7 @@ pub(super) struct Script {
 
 impl Script {
     /// What is added from here on comes from this byte of the request.
-    pub(super) fn from_source(&mut self, byte: usize) {
+    pub(super) fn speak_from(&mut self, byte: usize) {
         self.source = byte;
     }
 
@@ -62,6 +64,11 @@ impl Script {
     /// Adds a word that leans on its neighbours.
     pub(super) fn unstressed(&mut self, word: &str) {
         self.push(word, Kind::Unstressed, false);
+    }
+
+    /// Adds a name out of an address.
+    pub(super) fn name(&mut self, name: &str) {
+        self.push(name, Kind::Name, false);
     }
 
     /// Adds letters to be named.

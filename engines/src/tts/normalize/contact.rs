@@ -79,7 +79,7 @@ fn say_address(text: &str, script: &mut Script) {
             '+' => script.word("plus"),
             _ if first.is_ascii_digit() => script.words(digits(run)),
             _ if run.chars().count() == 1 => script.letters(run),
-            _ if first.is_alphabetic() => script.word(&run.to_lowercase()),
+            _ if first.is_alphabetic() => script.name(&run.to_lowercase()),
             _ => {}
         }
         rest = after;
@@ -100,7 +100,7 @@ fn extension(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         return None;
     }
     script.word("extension");
-    script.from_source(ahead.chunk(1)?.at);
+    script.speak_from(ahead.chunk(1)?.at);
     say_groups(&grouped(number), script);
     Some(Reading::of(2))
 }
@@ -142,7 +142,7 @@ fn phone_groups(ahead: Ahead<'_, '_>) -> Option<Phone> {
         groups.extend(found);
         let sizes: Vec<usize> = groups.iter().map(String::len).collect();
         let in_one_piece = at == 0 && chunk.core.contains(['-', '.']);
-        if is_phone(&sizes, &groups[0], has_plus, in_one_piece) {
+        if groups.first().is_some_and(|first| is_phone(&sizes, first, has_plus, in_one_piece)) {
             best = Some(Phone { groups: regroup(&groups), has_plus, chunks: at + 1 });
         }
         if !matches!(chunk.closing, "" | ")") || chunk.ends_line {
@@ -163,10 +163,9 @@ fn digit_groups(chunk: &Chunk<'_>, is_first: bool) -> Option<Vec<String>> {
 
 fn is_phone(sizes: &[usize], first: &str, has_plus: bool, in_one_piece: bool) -> bool {
     match sizes {
-        [3, 3, 4] => true,
+        [3, 3, 4] | [10] => true,
         [1, 3, 3, 4] | [11] => first.starts_with('1'),
         [3, 4] => in_one_piece,
-        [10] => true,
         _ => has_plus && (8..=15).contains(&sizes.iter().sum::<usize>()),
     }
 }

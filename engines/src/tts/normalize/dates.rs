@@ -40,7 +40,7 @@ fn month_and_day(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         None => (day(ahead.core_after_dot())?, None),
     };
     script.word(month);
-    script.from_source(ahead.chunk(1)?.at);
+    script.speak_from(ahead.chunk(1)?.at);
     script.word(&hyphenated(&ordinal(first)));
     if let Some(last) = last {
         script.word("to");
@@ -53,7 +53,7 @@ fn month_and_day(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
         if closing == "," {
             script.mark(",");
         }
-        script.from_source(chunk.at);
+        script.speak_from(chunk.at);
         script.words(year(number));
         return Some(Reading::of(3));
     }
@@ -108,7 +108,7 @@ fn numeric_date(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
 }
 
 fn reads_as_fraction(core: &str) -> bool {
-    matches!(core, "1/2" | "1/3" | "2/3" | "1/4" | "3/4" | "1/5" | "1/8" | "3/8" | "5/8" | "7/8" | "1/10")
+    matches!(core, "24/7" | "1/2" | "1/3" | "2/3" | "1/4" | "3/4" | "1/5" | "1/8" | "3/8" | "5/8" | "7/8" | "1/10")
 }
 
 fn says_date(previous: &str) -> bool {
@@ -122,16 +122,17 @@ fn says_date(previous: &str) -> bool {
 
 /// "7:30 AM", "6:05", "4 p.m.", "7:30-9:00", "10am".
 fn time(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
-    let (core, attached) = without_meridiem(ahead.core(0));
+    let core = ahead.core(0);
+    let (from, until) = split_range(core).map_or((None, core), |(from, until)| (Some(from), until));
+    let (until, attached) = without_meridiem(until);
     let following = if attached.is_some() { None } else { meridiem(ahead.core(1)) };
     let half = attached.or(following);
-    let times = match split_range(core) {
-        Some((from, until)) => {
-            let (from, from_half) = without_meridiem(from);
-            vec![(clock(from)?, from_half), (clock(until)?, half)]
-        }
-        None => vec![(clock(core)?, half)],
-    };
+    let mut times = Vec::new();
+    if let Some(from) = from {
+        let (from, from_half) = without_meridiem(from);
+        times.push((clock(from)?, from_half));
+    }
+    times.push((clock(until)?, half));
     // A bare number is a time only with AM or PM beside it.
     if half.is_none() && times.iter().all(|(clock, _)| clock.minute.is_none()) {
         return None;
@@ -146,7 +147,7 @@ fn time(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
             if following.is_some()
                 && let Some(chunk) = ahead.chunk(1)
             {
-                script.from_source(chunk.at);
+                script.speak_from(chunk.at);
             }
             script.letters(half);
         }
@@ -154,7 +155,7 @@ fn time(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
     Some(match (following, attached) {
         (Some(_), _) if ahead.core(1).contains('.') => Reading::abbreviation(2),
         (Some(_), _) => Reading::of(2),
-        (None, Some(_)) if ahead.core(0).contains('.') => Reading::abbreviation(1),
+        (None, Some(_)) if core.contains('.') => Reading::abbreviation(1),
         (None, _) => Reading::of(1),
     })
 }

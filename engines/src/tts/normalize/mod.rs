@@ -80,6 +80,14 @@ impl<'c, 't> Ahead<'c, 't> {
         }
     }
 
+    /// Whether no space parts the current chunk from the one before, as around a dash.
+    fn touches_previous(&self) -> bool {
+        let previous = self.index.checked_sub(1).and_then(|before| self.chunks.get(before));
+        previous.zip(self.chunk(0)).is_some_and(|(previous, this)| {
+            previous.at + previous.core.len() + previous.closing.len() == this.at - this.opening.len()
+        })
+    }
+
     fn previous(&self) -> &'t str {
         match self.index.checked_sub(1).and_then(|before| self.chunks.get(before)) {
             Some(chunk) if chunk.closing.is_empty() => chunk.core,
@@ -90,8 +98,9 @@ impl<'c, 't> Ahead<'c, 't> {
 
 type Reader = fn(Ahead<'_, '_>, &mut Script) -> Option<Reading>;
 
-/// The order matters where patterns overlap: "2/19" is a date before it is a fraction.
-const READERS: [Reader; 5] = [contact::read, dates::read, money::read, quantities::read, words::read];
+/// The order matters where patterns overlap: "2/19" is a date before it is a fraction, and "7am-9pm"
+/// are times before they are a code.
+const READERS: [Reader; 5] = [dates::read, contact::read, money::read, quantities::read, words::read];
 
 /// The text as tokens.
 pub(super) fn read_aloud(text: &str) -> Script {
@@ -99,7 +108,7 @@ pub(super) fn read_aloud(text: &str) -> Script {
     let mut script = Script::default();
     let mut index = 0;
     while let Some(chunk) = chunks.get(index) {
-        script.from_source(chunk.at);
+        script.speak_from(chunk.at);
         let ahead = Ahead { chunks: &chunks, index };
         if !contact::is_area_code(ahead) {
             for _ in chunk.opening.matches(['(', '[', '{']) {
@@ -208,8 +217,8 @@ fn chunk(word: &str, at: usize) -> Chunk<'_> {
         )
     };
     let mut core = word.trim_start_matches(opens);
-    let quoted = core.starts_with('\'') && core.len() > 1 && core.trim_end_matches(closes).len() + 1 < core.len();
-    if quoted && word.ends_with(closes) && core[1..].contains('\'') {
+    let elision = ["'em", "'til", "'cause", "'bout", "'tis", "'twas", "'round", "'n"];
+    if core.starts_with('\'') && !elision.contains(&core.trim_end_matches(closes).to_lowercase().as_str()) {
         core = &core[1..];
     }
     let opening = &word[..word.len() - core.len()];

@@ -153,7 +153,7 @@ fn measure(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
     };
     if let Some([one, many]) = unit {
         if chunks == 2 {
-            script.from_source(ahead.chunk(1)?.at);
+            script.speak_from(ahead.chunk(1)?.at);
         }
         let words = if last.is_one() && !numbers.contains(['-', '–']) { one } else { many };
         script.words(words.split(' '));

@@ -58,7 +58,7 @@ const DOTTED: [(&str, &str); 45] = [
     ("Approx", "approximately"),
     ("appt", "appointment"),
     ("est", "established"),
-    ("etc", "etcetera"),
+    ("etc", "etc"),
     ("vs", "versus"),
     ("vol", "volume"),
     ("Vol", "Volume"),
@@ -87,7 +87,7 @@ const SENTENCE_STARTERS: [&str; 66] = [
 ];
 
 pub(super) fn read(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
-    sign(ahead.core(0), script)
+    sign(ahead, script)
         .or_else(|| numbered(ahead, script))
         .or_else(|| title(ahead, script))
         .or_else(|| abbreviation(ahead, script))
@@ -129,8 +129,8 @@ pub(super) fn plain(core: &str, script: &mut Script) {
     }
 }
 
-fn sign(core: &str, script: &mut Script) -> Option<Reading> {
-    let word = match core {
+fn sign(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
+    let word = match ahead.core(0) {
         "&" => "and",
         "+" => "plus",
         "=" => "equals",
@@ -140,7 +140,11 @@ fn sign(core: &str, script: &mut Script) -> Option<Reading> {
         "w/o" => "without",
         "→" => "to",
         "-" | "--" | "–" | "—" | "―" => {
-            script.mark("—");
+            if ahead.touches_previous() {
+                script.mark("—");
+            } else {
+                script.opening_mark("—");
+            }
             return Some(Reading::of(1));
         }
         _ => return None,
