@@ -126,7 +126,8 @@ fn rooms_named(text: &str, prefix: &str) -> BTreeSet<String> {
 }
 
 fn room_of(root: &Path, file: &Path) -> String {
-    let first = file.strip_prefix(root).unwrap().components().next().unwrap();
+    let below_root = file.strip_prefix(root).expect("the file was found below the root");
+    let first = below_root.components().next().expect("a file has a name");
     first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
 }
 
@@ -135,7 +136,7 @@ fn production_code(file: &Path) -> String {
     if file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests")) {
         return String::new();
     }
-    let text = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(file).expect("a source is readable");
     text.lines()
         .take_while(|line| !line.contains("#[cfg(test)]"))
         .filter(|line| !line.trim_start().starts_with("//"))
@@ -145,8 +146,8 @@ fn production_code(file: &Path) -> String {
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a source folder is readable") {
+        let path = entry.expect("a source folder is readable").path();
         if path.is_dir() {
             found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {

@@ -10,12 +10,10 @@ use voice_pipeline::turn::TurnPolicy;
 use voice_testkit::studio::{Cast, Moment, Studio};
 use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, locked};
 
-const ms: fn(u64) -> Duration = Duration::from_millis;
+const BOOK: (&str, Effect, Duration, &str) = ("bookTeeTime", Effect::Changes, ms(5_000), r#"{"code":"GV1"}"#);
+const SEARCH: (&str, Effect, Duration, &str) = ("searchTeeTimes", Effect::Reads, ms(4_000), r#"{"slots":[]}"#);
 
-const BOOK: (&str, Effect, Duration, &str) = ("bookTeeTime", Effect::Changes, ms_const(5_000), r#"{"code":"GV1"}"#);
-const SEARCH: (&str, Effect, Duration, &str) = ("searchTeeTimes", Effect::Reads, ms_const(4_000), r#"{"slots":[]}"#);
-
-const fn ms_const(millis: u64) -> Duration {
+const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 

@@ -23,12 +23,11 @@ use crate::event::{EndReason, EventKind};
 use crate::line::{Fence, Outbound};
 use crate::pii::Pii;
 use crate::stages::encode::SharedPlayout;
-use crate::stages::llm::{Request, Think};
+use crate::stages::llm::Request;
 use crate::stages::{Context, Signal, Sound, scorer};
 use crate::time::CallTime;
 use crate::tools::{Effect, ToolOutcome, Tools};
-use crate::turn::{Cause, Command, Conversation, Event, Line, Notice, TurnId, TurnPolicy};
-use crate::vendors::llm::LlmRequest;
+use crate::turn::{Cause, Conversation, Event, TurnId, TurnPolicy};
 use crate::vendors::stt::SttInput;
 
 /// The driver's ends of the channels.
@@ -125,7 +124,7 @@ impl Driver {
                     Some(signal) => self.on_signal(signal),
                     None => return EndReason::CallerHungUp,
                 },
-                returned = self.tools.next() => self.on_tool(returned),
+                returned = self.tools.next() => self.on_tool(&returned),
                 () = sleep_until(self.context.clock.instant(deadline)) => {
                     self.core.handle_timeout(self.context.clock.now().max(deadline));
                 }
@@ -198,10 +197,10 @@ impl Driver {
             }
             Signal::Words { turn: of, piece, words } if of == id => self.history.piece_words(id, piece, words),
             Signal::Spoken { turn: of, piece, lasts } if of == id => self.history.piece_lasts(id, piece, lasts),
-            Signal::FirstAudio(of) if of == id => {
-                if turn.timeline.as_mut().is_some_and(|timeline| timeline.first_audio(now)) {
-                    self.context.emit(Some(id), EventKind::ReplyFirstAudio);
-                }
+            Signal::FirstAudio(of)
+                if of == id && turn.timeline.as_mut().is_some_and(|timeline| timeline.first_audio(now)) =>
+            {
+                self.context.emit(Some(id), EventKind::ReplyFirstAudio);
             }
             Signal::Sent { turn: of, piece, behind } if of == id => {
                 if piece < LINE_PIECES
@@ -292,8 +291,8 @@ impl Driver {
         }
     }
 
-    fn on_tool(&mut self, returned: Returned) {
-        self.record(&returned);
+    fn on_tool(&mut self, returned: &Returned) {
+        self.record(returned);
         let Some(turn) = &self.turn else { return };
         match turn.step {
             Step::Queued if !self.tools.changes_running() => {

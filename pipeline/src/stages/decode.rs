@@ -35,8 +35,9 @@ pub struct TimedFrame {
     pub end: CallTime,
 }
 
-/// What the ear is given.
+/// What the ear is given. Almost always a frame, so its size is no waste.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant)]
 pub enum Heard {
     /// 20 ms of audio.
     Frame(TimedFrame),

@@ -16,7 +16,8 @@ pub async fn run(mut events: mpsc::Receiver<Result<SttEvent, VendorError>>, cont
             Ok(SttEvent::Overloaded) => context.emit(None, EventKind::QueueFull { stage: "stt" }),
             // The session's own deadlines notice a recogniser that stays mute.
             Err(error) => {
-                context.emit(None, EventKind::VendorFailed { stage: "stt", vendor: error.vendor(), kind: error.kind() })
+                let (vendor, kind) = (error.vendor(), error.kind());
+                context.emit(None, EventKind::VendorFailed { stage: "stt", vendor, kind });
             }
         }
     }

@@ -148,10 +148,9 @@ impl Conversation {
     ) -> Contest {
         let stt_timeout = self.policy.stt_timeout;
         match (floor, event) {
-            (Floor::Undisputed, Event::SpeechStarted { onset }) => {
-                Contest::Open(Floor::Disputed { onset, pause: None, give_up_at: now + stt_timeout })
-            }
-            (Floor::Disputed { onset, .. }, Event::SpeechStarted { .. }) => {
+            (floor, Event::SpeechStarted { onset }) => {
+                // A second sound belongs to the first until that is decided.
+                let onset = floor.onset().unwrap_or(onset);
                 Contest::Open(Floor::Disputed { onset, pause: None, give_up_at: now + stt_timeout })
             }
             (floor, Event::SpeechSustained { onset }) => {
