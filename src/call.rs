@@ -16,12 +16,14 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use voice_pipeline::audio::playout::PlayoutSettings;
+use voice_pipeline::chat::ToolCall;
 use voice_pipeline::event::{CallEvent, EventKind, EventSink};
 use voice_pipeline::pii::Pii;
 use voice_pipeline::session::lines::{FixedLines, LineTexts};
 use voice_pipeline::session::{self, CallSetup, Ends, Line, Vendors};
 use voice_pipeline::stages::tts::Voice;
 use voice_pipeline::time::{CallClock, CallTime};
+use voice_pipeline::tools::{Effect, ToolOutcome, ToolSpec, Tools};
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vad::{Referee, VadSettings};
 use voice_pipeline::vendors::VendorError;
@@ -29,9 +31,10 @@ use voice_pipeline::vendors::llm::Llm;
 use voice_pipeline::vendors::stt::{Stt, TurnDetector};
 use voice_pipeline::vendors::tts::Tts;
 
-use crate::agent::{Agent, Agents, CallFacts};
+use crate::agent::{Agent, Agents, CallFacts, TRANSFER_TO_PERSON};
 use crate::backend::{BackendClient, BackendTools};
 use crate::telephony::admission::Turned;
+use crate::telephony::after_stream::AfterStream;
 use crate::telephony::{AgentLine, CallHost, CarrierEvent, IncomingCall};
 
 /// The numbers of every call.
@@ -157,8 +160,11 @@ impl Switchboard {
                 return;
             }
         };
-        let tools =
-            Arc::new(BackendTools::new(Arc::clone(agent), Arc::clone(&self.backend), Arc::clone(&leg.call_sid)));
+        let tools = CallTools {
+            backend: BackendTools::new(Arc::clone(agent), Arc::clone(&self.backend), Arc::clone(&leg.call_sid)),
+            person: agent.person_number.clone(),
+            after,
+        };
         let normalising = Arc::clone(agent);
         let setup = CallSetup {
             call_id: Arc::clone(&leg.call_sid),
@@ -170,7 +176,7 @@ impl Switchboard {
             normalise: Arc::new(move |text: &str| normalising.normalise(text)),
             lines: Arc::clone(&desk.lines),
             voice: Voice { name: voice_name(agent), speed: agent.speed, patience: self.settings.tts_timeout },
-            tools: Arc::clone(&tools) as _,
+            tools: Arc::new(tools),
             max_tool_calls: agent.limits.max_tool_calls_per_turn,
             policy: TurnPolicy { call_max: agent.limits.max_call, ..self.settings.policy.clone() },
             vad: self.settings.vad.clone(),
@@ -188,16 +194,42 @@ impl Switchboard {
         self.clocks().insert(Arc::clone(&leg.call_sid), CallClock::start());
         let line = Line { inbound: line.inbound, outbound: line.outbound, fence: line.fence };
         session::run(setup, line, Ends { close: self.close.clone(), cancel }).await;
-        if tools.person_wanted()
-            && let Some(number) = &agent.person_number
-        {
-            after.transfer_to(number);
-        }
         self.clocks().remove(&leg.call_sid);
     }
 
     fn clocks(&self) -> MutexGuard<'_, HashMap<Arc<str>, CallClock>> {
         self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The agent's tools, and the carrier told where the caller wants to go. It has to know before the
+/// stream closes: it asks at once.
+struct CallTools {
+    backend: BackendTools,
+    person: Option<String>,
+    after: AfterStream,
+}
+
+impl Tools for CallTools {
+    fn specs(&self) -> Arc<[ToolSpec]> {
+        self.backend.specs()
+    }
+
+    fn effect(&self, name: &str) -> Effect {
+        self.backend.effect(name)
+    }
+
+    fn filler(&self, name: &str) -> Option<String> {
+        self.backend.filler(name)
+    }
+
+    fn call(&self, call: ToolCall) -> BoxFuture<'static, ToolOutcome> {
+        if call.name == TRANSFER_TO_PERSON
+            && let Some(number) = &self.person
+        {
+            self.after.transfer_to(number);
+        }
+        self.backend.call(call)
     }
 }
 

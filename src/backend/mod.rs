@@ -13,7 +13,7 @@
 //! Not here: how many calls a turn may make and what is said meanwhile (the session).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
@@ -39,7 +39,6 @@ pub struct BackendTools {
     call_id: Arc<str>,
     specs: Arc<[ToolSpec]>,
     calls_made: AtomicU32,
-    person_wanted: AtomicBool,
 }
 
 impl BackendTools {
@@ -52,19 +51,7 @@ impl BackendTools {
         };
         let transfer = agent.person_number.as_ref().map(|_| transfer_spec());
         let specs = agent.tools.iter().map(spec).chain([end_call_spec()]).chain(transfer).collect();
-        Self {
-            agent,
-            client,
-            call_id: call_id.into(),
-            specs,
-            calls_made: AtomicU32::new(0),
-            person_wanted: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether the agent has asked to put the caller through to a person.
-    pub fn person_wanted(&self) -> bool {
-        self.person_wanted.load(Ordering::Acquire)
+        Self { agent, client, call_id: call_id.into(), specs, calls_made: AtomicU32::new(0) }
     }
 
     fn offers(&self, name: &str) -> bool {
@@ -106,12 +93,7 @@ impl Tools for BackendTools {
         }
         let outcome = match call.name.as_str() {
             name if !self.offers(name) => outcome::unknown_tool(name, &self.specs),
-            name => {
-                if name == TRANSFER_TO_PERSON {
-                    self.person_wanted.store(true, Ordering::Release);
-                }
-                outcome::done()
-            }
+            _ => outcome::done(),
         };
         ready(outcome).boxed()
     }
