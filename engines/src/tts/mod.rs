@@ -77,7 +77,7 @@ impl std::fmt::Debug for HibariTts {
 }
 
 impl HibariTts {
-    /// The voices there are; the first is the default.
+    /// The voices there are; the first is the default, which an empty name means.
     pub const VOICES: [&'static str; 1] = ["heart"];
 
     /// Loads the voice from the folder of its weights and starts its thread.
@@ -123,8 +123,9 @@ impl HibariTts {
     }
 
     fn order(&self, request: SpeakRequest) -> Result<mpsc::Receiver<Said>, VendorError> {
-        if !Self::VOICES.contains(&&*request.voice) {
-            return Err(VendorError::Refused { vendor: NAME, status: 404, setting: "TTS_VOICE" });
+        let known = request.voice.is_empty() || Self::VOICES.contains(&&*request.voice);
+        if !known {
+            return Err(VendorError::Refused { vendor: NAME, status: 404, setting: "the agent's voice" });
         }
         self.desk.order(request).ok_or(VendorError::Busy { vendor: NAME, status: 0, retry_after: None })
     }

@@ -13,7 +13,7 @@ pub use crate::chat::WordStart;
 pub struct SpeakRequest {
     /// A clause or a sentence, free of markup.
     pub text: String,
-    /// The vendor's name of the voice.
+    /// The vendor's name of the voice; empty for the vendor's default.
     pub voice: Arc<str>,
     /// 1.0 is the voice's own pace; higher is faster.
     pub speed: f32,
