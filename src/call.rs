@@ -46,10 +46,22 @@ pub struct CallSettings {
     pub vad: VadSettings,
     /// How the carrier's playout is estimated.
     pub playout: PlayoutSettings,
-    /// How far ahead of the caller's ear audio is sent.
+    /// `PLAYOUT_LEAD`: how far ahead of the caller's ear audio is sent. Default `1s`.
     pub playout_lead: Duration,
-    /// How long the synthesiser may take for the next audio.
+    /// `TTS_TIMEOUT`: how long the synthesiser may take for the next audio. Default `3s`.
     pub tts_timeout: Duration,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self {
+            policy: TurnPolicy::default(),
+            vad: VadSettings::default(),
+            playout: PlayoutSettings::default(),
+            playout_lead: Duration::from_secs(1),
+            tts_timeout: Duration::from_secs(3),
+        }
+    }
 }
 
 /// Makes a judge of speech for one call.

@@ -1,9 +1,10 @@
 //! The `voice-gateway` command.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use voice_gateway::config::{Config, ProcessEnvironment, settings_markdown};
+use voice_gateway::config::{Config, ConfigErrors, ProcessEnvironment, settings_markdown};
 use voice_gateway::observability::events_markdown;
 use voice_gateway::phone::cli::CallArgs;
 
@@ -40,29 +41,35 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let (config, warnings) = match Config::read(&ProcessEnvironment) {
-        Ok(read) => read,
-        Err(errors) => {
+    let command = Arguments::parse().command.unwrap_or(Command::Serve);
+    run(command).unwrap_or_else(|error| match error.downcast::<ConfigErrors>() {
+        Ok(errors) => {
             eprintln!("{errors}");
-            return ExitCode::from(EXIT_USAGE);
+            ExitCode::from(EXIT_USAGE)
         }
-    };
-    let outcome = match arguments.command.unwrap_or(Command::Serve) {
-        Command::Serve => command::serve::run(&config, &warnings),
-        Command::Call(call) => command::call::run(*call, &config),
-        Command::Models { task } => command::models::run(task.unwrap_or_default(), &config),
-        Command::Settings => {
-            print!("{}", settings_markdown());
-            Ok(ExitCode::SUCCESS)
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
-        Command::Events => {
-            print!("{}", events_markdown());
-            Ok(ExitCode::SUCCESS)
-        }
-    };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
     })
+}
+
+/// The pages are printed without reading the settings: whoever has a wrong one needs them most.
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let read = || Config::read(&ProcessEnvironment);
+    match command {
+        Command::Serve => {
+            let (config, warnings) = read()?;
+            command::serve::run(&config, &warnings)
+        }
+        Command::Call(call) => command::call::run(*call, &read()?.0),
+        Command::Models { task } => command::models::run(task.unwrap_or_default(), &read()?.0),
+        Command::Settings => print_page(&settings_markdown()),
+        Command::Events => print_page(&events_markdown()),
+    }
+}
+
+fn print_page(page: &str) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(page.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,7 @@ use voice_pipeline::net::http::{ClientError, address, client, read_up_to};
 use voice_pipeline::tools::ToolOutcome;
 
 use super::arguments;
-use super::outcome::{self, Answer, MAX_RESULT_BYTES, NoAnswer};
+use super::outcome::{self, Answer, NoAnswer};
 use crate::agent::Tool;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -39,12 +39,20 @@ pub struct BackendSettings {
     /// `BACKEND_CONNECT_TIMEOUT`: how long a connection may take. Lower notices a dead backend
     /// sooner, higher bears a far one. Default `2s`, from `100ms` to `30s`.
     pub connect_timeout: Duration,
+    /// `TOOL_RESULT_MAX`: the longest result that a model gets to read; the rest is cut with a note.
+    /// Lower loses content, higher makes the model slower. Default `16KiB`, from `1KiB` to `1MiB`.
+    pub result_max_bytes: usize,
 }
 
 impl BackendSettings {
     /// Settings for the backend at this address, without a token.
     pub fn new(base_url: impl Into<String>) -> Self {
-        Self { base_url: base_url.into(), token: None, connect_timeout: Duration::from_secs(2) }
+        Self {
+            base_url: base_url.into(),
+            token: None,
+            connect_timeout: Duration::from_secs(2),
+            result_max_bytes: 16 * 1024,
+        }
     }
 }
 
@@ -54,6 +62,7 @@ pub struct BackendClient {
     client: Client,
     base: Url,
     headers: HeaderMap,
+    result_max_bytes: usize,
 }
 
 /// What one try came to.
@@ -85,7 +94,12 @@ impl BackendClient {
             bearer.set_sensitive(true);
             headers.insert(AUTHORIZATION, bearer);
         }
-        Ok(Self { client: client(&base, settings.connect_timeout)?, base, headers })
+        Ok(Self {
+            client: client(&base, settings.connect_timeout)?,
+            base,
+            headers,
+            result_max_bytes: settings.result_max_bytes,
+        })
     }
 
     /// Checks the arguments and makes the call.
@@ -159,7 +173,7 @@ impl BackendClient {
         };
         let exchange = async {
             let mut response = builder.send().await?;
-            let (body, cut) = read_up_to(&mut response, MAX_RESULT_BYTES).await?;
+            let (body, cut) = read_up_to(&mut response, self.result_max_bytes).await?;
             let answer = Answer { status: response.status().as_u16(), body, cut };
             Ok::<_, reqwest::Error>(Tried::Answered { answer, retry_after: retry_after(&response) })
         };

@@ -7,7 +7,7 @@
 //! - arguments reach the backend only after they passed the tool's schema;
 //! - no argument changes which host or resource is addressed;
 //! - every logical call has its own `Idempotency-Key`, the same over all its tries;
-//! - a result is at most [`MAX_RESULT_BYTES`] long, and a note says when it was cut;
+//! - a result is at most [`BackendSettings::result_max_bytes`] long, and a note says when it was cut;
 //! - nothing of arguments or results is logged.
 //!
 //! Not here: how many calls a turn may make and what is said meanwhile (the session).
@@ -29,7 +29,6 @@ mod client;
 mod outcome;
 
 pub use client::{BackendClient, BackendSettings};
-pub use outcome::MAX_RESULT_BYTES;
 
 /// The tools of one call.
 #[derive(Debug)]

@@ -3,9 +3,6 @@
 use serde_json::{Value, json};
 use voice_pipeline::tools::{ToolOutcome, ToolSpec};
 
-/// The longest result that a model gets to read.
-pub const MAX_RESULT_BYTES: usize = 16 * 1024;
-
 /// The most of an error page that says something.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -72,7 +69,7 @@ pub(super) fn answered(answer: &Answer) -> ToolOutcome {
         let content = match (text.trim().is_empty(), answer.cut) {
             (true, _) => return done(),
             (false, false) => text,
-            (false, true) => format!("{text}\n[cut here: the result is longer than {MAX_RESULT_BYTES} bytes]"),
+            (false, true) => format!("{text}\n[cut here: the result is longer than {} bytes]", answer.body.len()),
         };
         return ToolOutcome { content, succeeded: true };
     }
@@ -131,7 +128,7 @@ mod tests {
     #[test]
     fn a_cut_falls_between_characters_and_is_said() {
         let cut = of(200, "a\u{65e5}".as_bytes().split_last().unwrap().1, true);
-        assert_eq!(cut.content, "a\n[cut here: the result is longer than 16384 bytes]");
+        assert_eq!(cut.content, "a\n[cut here: the result is longer than 3 bytes]");
         assert_eq!(of(200, b"a\xff", false).content, "a\u{fffd}");
     }
 }

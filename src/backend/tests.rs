@@ -292,13 +292,14 @@ async fn nobody_listening_becomes_words_the_agent_can_use() {
 
 #[tokio::test]
 async fn a_long_result_is_cut_between_characters_with_a_note() {
-    let desk = Desk::with([Reply::Long(1 << 20), Reply::Long(MAX_RESULT_BYTES)]).await;
+    let longest = BackendSettings::new("").result_max_bytes;
+    let desk = Desk::with([Reply::Long(1 << 20), Reply::Long(longest)]).await;
     let cut = desk.call("search", SATURDAY).await;
     let (kept, note) = cut.content.split_once('\n').unwrap();
-    assert_eq!(kept, "\u{e9}".repeat(MAX_RESULT_BYTES / 2));
+    assert_eq!(kept, "\u{e9}".repeat(longest / 2));
     assert_eq!(note, "[cut here: the result is longer than 16384 bytes]");
     let whole = desk.call("search", SATURDAY).await;
-    assert_eq!(whole.content.len(), MAX_RESULT_BYTES);
+    assert_eq!(whole.content.len(), longest);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use voice_engines::runtime::Runtime;
-use voice_engines::stt::{MoonshineStt, SttSettings};
+use voice_engines::stt::{MoonshineStt, SttSettings, UtteranceSettings};
 use voice_engines::tts::{HibariTts, TtsSettings};
 use voice_engines::turn_model::SmartTurn;
 use voice_engines::vad_referee::SileroReferee;
@@ -30,12 +30,30 @@ pub(crate) fn model_set(config: &Config) -> ModelSet {
     ModelSet { stt: Some(stt), ..ModelSet::DEFAULT }
 }
 
+/// How the local recogniser works.
+pub(crate) fn stt_settings(config: &Config) -> SttSettings {
+    let speech = &config.speech;
+    SttSettings {
+        utterance: UtteranceSettings {
+            pre_roll: speech.stt_pre_roll,
+            interim_every: speech.stt_interim_every,
+            segment_max: speech.stt_segment_max,
+        },
+        queue: speech.local_stt_queue,
+    }
+}
+
+/// How the local voice works.
+pub(crate) fn tts_settings(config: &Config) -> TtsSettings {
+    TtsSettings { queue: config.speech.local_tts_queue, ..TtsSettings::default() }
+}
+
 /// Fetches what is missing and loads everything. Blocks, for seconds when all is there.
 pub(crate) fn load(config: &Config, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Speech> {
     let paths = weights(config)?.ensure(model_set(config), progress)?;
     let runtime = Runtime::load(&paths.onnxruntime).context("cannot load the engines' runtime")?;
-    let stt = MoonshineStt::load(runtime, &paths.stt, SttSettings::default()).context("cannot load the recogniser")?;
-    let tts = HibariTts::load(runtime, &paths.tts, &TtsSettings::default()).context("cannot load the voice")?;
+    let stt = MoonshineStt::load(runtime, &paths.stt, stt_settings(config)).context("cannot load the recogniser")?;
+    let tts = HibariTts::load(runtime, &paths.tts, &tts_settings(config)).context("cannot load the voice")?;
     let turn = SmartTurn::load(runtime, &paths.smart_turn, TURN_QUEUE).context("cannot load the turn model")?;
     let silero = SileroReferee::load(runtime, &paths.silero).context("cannot load the speech detector")?;
     Ok(Speech {

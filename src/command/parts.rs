@@ -9,6 +9,7 @@ use voice_gateway::backend::BackendSettings;
 use voice_gateway::call::CallSettings;
 use voice_gateway::config::{Config, LlmVendor, MaxTokensField};
 use voice_gateway::telephony::TelephonySettings;
+use voice_gateway::telephony::socket::SocketSettings;
 use voice_gateway::telephony::twilio::signature::SignatureSettings;
 use voice_pipeline::audio::playout::PlayoutSettings;
 use voice_pipeline::net::http::chat_completions::ChatCompletions;
@@ -19,21 +20,30 @@ use voice_pipeline::vendors::llm::Llm;
 use voice_pipeline::vendors::llm::chat_completions::{self, ChatCompletionsSettings};
 
 pub(crate) fn telephony_settings(config: &Config) -> TelephonySettings {
+    let media = &config.media;
     TelephonySettings {
         signature: SignatureSettings {
             auth_token: config.twilio.auth_token.clone(),
+            account_tokens: config.twilio.account_tokens.clone(),
+            shared_keys: config.twilio.shared_keys.clone(),
             allow_unsigned_call_fields: config.twilio.skip_unsigned_fields,
-            ..SignatureSettings::default()
         },
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         trust_proxy: config.server.trust_proxy,
         max_calls: config.server.max_calls as usize,
-        ..TelephonySettings::default()
+        stream_token_lifetime: media.token_lifetime,
+        socket: SocketSettings {
+            start_timeout: media.start_timeout,
+            media_timeout: media.media_timeout,
+            ping_interval: media.ping_interval,
+            max_malformed_in_a_row: media.max_malformed,
+            max_message_bytes: media.max_message_bytes,
+        },
     }
 }
 
 pub(crate) fn call_settings(config: &Config) -> CallSettings {
-    let turn = &config.turn;
+    let (turn, detection) = (&config.turn, &config.detection);
     CallSettings {
         policy: TurnPolicy {
             sure_probability: turn.sure,
@@ -44,6 +54,7 @@ pub(crate) fn call_settings(config: &Config) -> CallSettings {
             unscored_after: turn.unscored_after,
             unfinished_after: turn.unfinished_after,
             stt_timeout: config.speech.stt_timeout,
+            stale_text_after: turn.stale_text_after,
             utterance_max: turn.utterance_max,
             barge_in_after: turn.barge_in_after,
             barge_in_words: turn.barge_in_words as usize,
@@ -52,18 +63,35 @@ pub(crate) fn call_settings(config: &Config) -> CallSettings {
             filler_after: turn.llm_filler_after,
             give_up_after: turn.llm_give_up_after,
             tool_filler_after: turn.tool_filler_after,
+            tool_give_up_after: turn.tool_give_up_after,
             keypad_pause: turn.keypad_pause,
-            ..TurnPolicy::default()
+            mark_grace: turn.mark_grace,
+            // Every agent has its own.
+            call_max: TurnPolicy::default().call_max,
         },
-        vad: VadSettings { pause: turn.pause, ..VadSettings::default() },
-        playout: PlayoutSettings::default(),
+        vad: VadSettings {
+            start_frames: detection.start_frames,
+            pause: detection.pause,
+            min_level_dbfs: detection.min_level_dbfs,
+            doubt_after: detection.doubt_after,
+            noisy_floor_dbfs: detection.noisy_floor_dbfs,
+            min_snr_db: detection.min_snr_db,
+            referee_threshold: detection.referee_threshold,
+            keypad_mute: detection.keypad_mute,
+        },
+        playout: PlayoutSettings { playout_latency: config.speech.playout_latency },
         playout_lead: config.speech.playout_lead,
         tts_timeout: config.speech.tts_timeout,
     }
 }
 
 pub(crate) fn backend_settings(config: &Config, base_url: String) -> BackendSettings {
-    BackendSettings { token: config.agent.backend_token.clone(), ..BackendSettings::new(base_url) }
+    BackendSettings {
+        base_url,
+        token: config.agent.backend_token.clone(),
+        connect_timeout: config.agent.backend_connect_timeout,
+        result_max_bytes: config.agent.tool_result_max_bytes,
+    }
 }
 
 /// Who thinks for an agent.
@@ -93,18 +121,120 @@ fn forms(agent: &Agent) -> anyhow::Result<Forms> {
 }
 
 fn chat_settings(config: &Config) -> ChatCompletionsSettings {
+    let llm = &config.llm;
+    let base_url = llm.base_url().to_string();
     ChatCompletionsSettings {
-        base_url: config.llm.base_url().to_string(),
-        api_key: config.llm.api_key.clone(),
-        model: config.llm.model.clone(),
-        max_tokens: config.llm.max_tokens,
-        max_tokens_field: match config.llm.max_tokens_field {
-            MaxTokensField::MaxTokens => chat_completions::MaxTokensField::MaxTokens,
-            MaxTokensField::MaxCompletionTokens => chat_completions::MaxTokensField::MaxCompletionTokens,
+        api_key: llm.api_key.clone(),
+        model: llm.model.clone(),
+        max_tokens: llm.max_tokens,
+        max_tokens_field: match llm.max_tokens_field {
+            Some(MaxTokensField::MaxTokens) => chat_completions::MaxTokensField::MaxTokens,
+            Some(MaxTokensField::MaxCompletionTokens) => chat_completions::MaxTokensField::MaxCompletionTokens,
+            None => chat_completions::MaxTokensField::for_base_url(&base_url),
         },
-        temperature: config.llm.temperature,
-        first_token_timeout: config.llm.first_token_timeout,
-        idle_timeout: config.llm.idle_timeout,
-        ..ChatCompletionsSettings::default()
+        temperature: llm.temperature,
+        extra_body: llm.extra_body.clone(),
+        extra_headers: llm.extra_headers.clone().into_iter().collect(),
+        connect_timeout: llm.connect_timeout,
+        first_token_timeout: llm.first_token_timeout,
+        idle_timeout: llm.idle_timeout,
+        base_url,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use voice_engines::stt::SttSettings;
+    use voice_engines::tts::TtsSettings;
+
+    use super::super::engines::{model_set, stt_settings, tts_settings};
+    use super::*;
+
+    fn config(settings: &[(&'static str, &'static str)]) -> Config {
+        Config::read(&settings.iter().copied().collect::<BTreeMap<_, _>>()).unwrap().0
+    }
+
+    #[test]
+    fn unset_settings_of_calls_and_engines_are_the_rooms_own_defaults() {
+        let config = config(&[]);
+        assert_eq!(call_settings(&config), CallSettings::default());
+        assert_eq!(stt_settings(&config), SttSettings::default());
+        assert_eq!(tts_settings(&config), TtsSettings::default());
+        assert_eq!(model_set(&config), voice_engines::weights::ModelSet::DEFAULT);
+    }
+
+    #[test]
+    fn unset_settings_of_the_carrier_are_the_rooms_own_defaults() {
+        let (set, default) = (telephony_settings(&config(&[])), TelephonySettings::default());
+        assert_eq!(set.public_url, default.public_url);
+        assert_eq!(set.trust_proxy, default.trust_proxy);
+        assert_eq!(set.max_calls, default.max_calls);
+        assert_eq!(set.stream_token_lifetime, default.stream_token_lifetime);
+        assert_eq!(set.socket, default.socket);
+        assert_eq!(set.signature.allow_unsigned_call_fields, default.signature.allow_unsigned_call_fields);
+        assert!(!set.signature.has_keys() && !default.signature.has_keys());
+    }
+
+    #[test]
+    fn unset_settings_of_the_backend_are_the_rooms_own_defaults() {
+        let base_url = "http://127.0.0.1:9";
+        let (set, default) = (backend_settings(&config(&[]), base_url.to_owned()), BackendSettings::new(base_url));
+        assert_eq!(set.base_url, default.base_url);
+        assert_eq!(set.connect_timeout, default.connect_timeout);
+        assert_eq!(set.result_max_bytes, default.result_max_bytes);
+        assert!(set.token.is_none() && default.token.is_none());
+    }
+
+    #[test]
+    fn unset_settings_of_the_model_are_the_rooms_own_defaults() {
+        let (set, default) = (chat_settings(&config(&[])), ChatCompletionsSettings::default());
+        assert_eq!(set.base_url, default.base_url);
+        assert_eq!(set.model, default.model);
+        assert_eq!(set.max_tokens, default.max_tokens);
+        assert_eq!(set.max_tokens_field, default.max_tokens_field);
+        assert_eq!(set.temperature, default.temperature);
+        assert_eq!(set.extra_body, default.extra_body);
+        assert_eq!(set.connect_timeout, default.connect_timeout);
+        assert_eq!(set.first_token_timeout, default.first_token_timeout);
+        assert_eq!(set.idle_timeout, default.idle_timeout);
+        assert!(set.extra_headers.is_empty() && default.extra_headers.is_empty());
+        assert!(set.api_key.is_none() && default.api_key.is_none());
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_rooms() {
+        let config = config(&[
+            ("PUBLIC_URL", "https://voice.example.com/"),
+            ("TWILIO_ACCOUNT_TOKENS", "AC01=one,AC02=two"),
+            ("TWILIO_SHARED_KEYS", "SK01=three"),
+            ("TWILIO_SKIP_UNSIGNED_FIELDS", "true"),
+            ("LLM_BASE_URL", "http://127.0.0.1:11434/v1"),
+            ("LLM_EXTRA_BODY", r#"{"seed":1}"#),
+            ("LLM_EXTRA_HEADERS", "api-key=four"),
+            ("ENDPOINT_SURE", "0.9"),
+            ("ENDPOINT_SURE_AFTER", "300ms"),
+            ("VAD_PAUSE", "250ms"),
+            ("PLAYOUT_LATENCY", "70ms"),
+            ("STT_PRE_ROLL", "300ms"),
+            ("LOCAL_TTS_QUEUE", "8"),
+            ("TOOL_RESULT_MAX", "4KiB"),
+        ]);
+        let telephony = telephony_settings(&config);
+        assert_eq!(telephony.public_url.as_deref(), Some("https://voice.example.com"));
+        assert_eq!(telephony.signature.account_tokens.keys().collect::<Vec<_>>(), ["AC01", "AC02"]);
+        assert_eq!(telephony.signature.shared_keys.keys().collect::<Vec<_>>(), ["SK01"]);
+        assert!(telephony.signature.allow_unsigned_call_fields);
+        let chat = chat_settings(&config);
+        assert_eq!(chat.max_tokens_field, chat_completions::MaxTokensField::MaxTokens);
+        assert_eq!(chat.extra_body["seed"], 1);
+        assert_eq!(chat.extra_headers[0].0, "api-key");
+        let call = call_settings(&config);
+        assert_eq!((call.policy.sure_probability, call.policy.sure_after.as_millis()), (0.9, 300));
+        assert_eq!((call.vad.pause.as_millis(), call.playout.playout_latency.as_millis()), (250, 70));
+        assert_eq!(stt_settings(&config).utterance.pre_roll.as_millis(), 300);
+        assert_eq!(tts_settings(&config).queue, 8);
+        assert_eq!(backend_settings(&config, String::new()).result_max_bytes, 4096);
     }
 }

@@ -76,7 +76,7 @@ async fn run_async(config: &Config) -> anyhow::Result<ExitCode> {
     };
     let served = match opened {
         Ok(true) => {
-            if config.twilio.auth_token.is_none() {
+            if !config.twilio.has_keys() {
                 info!("TWILIO_AUTH_TOKEN is not set: only calls from this machine are answered");
             }
             info!(webhook = %format_args!("http://{listen_addr}/twilio/voice"), "ready to take calls");
@@ -95,7 +95,7 @@ async fn run_async(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 fn load_agents(config: &Config) -> anyhow::Result<Arc<Agents>> {
-    let agents = Agents::load(Some(&config.agent.prompts_dir), config.agent.default_agent.as_deref())
+    let agents = Agents::load(config.agent.prompts_dir.as_deref(), config.agent.default_agent.as_deref())
         .map_err(|problems| anyhow!("the agents cannot be used:\n{problems}"))?;
     Ok(Arc::new(agents))
 }

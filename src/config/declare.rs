@@ -43,13 +43,13 @@ macro_rules! settings {
         }
 
         impl $group {
-            pub(super) const NAMES: &'static [&'static str] = &[$($name),+];
+            pub(in crate::config) const NAMES: &'static [&'static str] = &[$($name),+];
 
-            pub(super) fn read(reader: &mut $crate::config::reader::Reader<'_>) -> Self {
+            pub(in crate::config) fn read(reader: &mut $crate::config::reader::Reader<'_>) -> Self {
                 Self { $($field: reader.read($name, &$kind),)+ }
             }
 
-            pub(super) fn section() -> $crate::config::declare::Section {
+            pub(in crate::config) fn section() -> $crate::config::declare::Section {
                 use $crate::config::kinds::Kind as _;
                 $crate::config::declare::Section {
                     title: $title,

@@ -6,12 +6,14 @@ use super::declare::{Entry, Section};
 use super::sections;
 
 /// Every section, in the order an operator meets them.
-pub(super) fn sections() -> [Section; 7] {
+pub(super) fn sections() -> [Section; 9] {
     [
         sections::ServerSettings::section(),
         sections::TwilioSettings::section(),
+        sections::MediaSettings::section(),
         sections::AgentSettings::section(),
         sections::SpeechSettings::section(),
+        sections::SpeechDetectionSettings::section(),
         sections::LlmSettings::section(),
         sections::TurnSettings::section(),
         sections::ObservabilitySettings::section(),

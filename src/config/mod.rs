@@ -8,7 +8,7 @@
 //! - a [`Config`] that exists is in range throughout, and its parts agree with one another;
 //! - no secret is part of an error, a warning or a `Debug` text.
 //!
-//! Not here: what the settings mean to the rooms that use them. `main.rs` hands each room its part.
+//! Not here: what the settings mean to the rooms that use them. `command::parts` hands each room its part.
 
 mod declare;
 mod environment;
@@ -26,8 +26,9 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use manual::settings_markdown;
 pub use reader::{ConfigErrors, Problem};
 pub use sections::{
-    AgentSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
-    ObservabilitySettings, ServerSettings, SpeechSettings, SttVendor, TtsVendor, TurnSettings, TwilioSettings,
+    AgentSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField, MediaSettings,
+    ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor, TtsVendor, TurnSettings,
+    TwilioSettings,
 };
 
 use reader::Reader;
@@ -39,10 +40,14 @@ pub struct Config {
     pub server: ServerSettings,
     /// The carrier's account.
     pub twilio: TwilioSettings,
+    /// The sockets that carry audio.
+    pub media: MediaSettings,
     /// Agents and their tools.
     pub agent: AgentSettings,
     /// Recogniser and synthesiser.
     pub speech: SpeechSettings,
+    /// When there is speech.
+    pub detection: SpeechDetectionSettings,
     /// Language model.
     pub llm: LlmSettings,
     /// When the floor changes hands.
@@ -73,8 +78,10 @@ impl Config {
         let config = Self {
             server: ServerSettings::read(&mut reader),
             twilio: TwilioSettings::read(&mut reader),
+            media: MediaSettings::read(&mut reader),
             agent: AgentSettings::read(&mut reader),
             speech: SpeechSettings::read(&mut reader),
+            detection: SpeechDetectionSettings::read(&mut reader),
             llm: LlmSettings::read(&mut reader),
             turn: TurnSettings::read(&mut reader),
             observability: ObservabilitySettings::read(&mut reader),
@@ -107,6 +114,7 @@ impl Config {
             ("ENDPOINT_UNLIKELY_AFTER", turn.unlikely_after, "ENDPOINT_LIKELY_AFTER", turn.likely_after),
             ("ENDPOINT_UNFINISHED_AFTER", turn.unfinished_after, "ENDPOINT_UNLIKELY_AFTER", turn.unlikely_after),
             ("LLM_GIVE_UP_AFTER", turn.llm_give_up_after, "LLM_FILLER_AFTER", turn.llm_filler_after),
+            ("TOOL_GIVE_UP_AFTER", turn.tool_give_up_after, "TOOL_FILLER_AFTER", turn.tool_filler_after),
         ];
         for (name, value, other_name, other) in not_below {
             if value < other {
@@ -122,10 +130,11 @@ impl Config {
             warnings.push(Warning { name: name.to_owned(), message: message.to_owned() });
         };
         let server = &self.server;
-        if self.twilio.auth_token.is_some() && server.public_url.is_none() && !server.trust_proxy {
+        if self.twilio.has_keys() && server.public_url.is_none() && !server.trust_proxy {
             warn(
-                "TWILIO_AUTH_TOKEN",
-                "is set, but neither PUBLIC_URL nor TRUST_PROXY=true: the URL that Twilio signs is unknown",
+                "PUBLIC_URL",
+                "is unset, and TRUST_PROXY is false: the URL that Twilio signs is unknown unless it reaches this \
+                 gateway directly",
             );
         }
         if self.observability.show_pii {
@@ -140,8 +149,10 @@ fn names() -> Vec<&'static str> {
     [
         ServerSettings::NAMES,
         TwilioSettings::NAMES,
+        MediaSettings::NAMES,
         AgentSettings::NAMES,
         SpeechSettings::NAMES,
+        SpeechDetectionSettings::NAMES,
         LlmSettings::NAMES,
         TurnSettings::NAMES,
         ObservabilitySettings::NAMES,

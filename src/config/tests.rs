@@ -55,6 +55,18 @@ fn what_is_set_is_used() {
 }
 
 #[test]
+fn the_public_url_begins_with_http_or_https() {
+    for url in ["https://voice.example.com", "http://10.0.0.1:8080/voice", "HTTPS://voice.example.com"] {
+        let (config, _) = read(&[("PUBLIC_URL", url)]).unwrap();
+        let url = config.server.public_url.unwrap();
+        assert!(url.as_str().starts_with("https://") || url.as_str().starts_with("http://"), "{url}");
+    }
+    for url in ["wss://voice.example.com", "voice.example.com", "voice.example.com:8080", "//voice.example.com"] {
+        assert_eq!(problems(&[("PUBLIC_URL", url)]).len(), 1, "{url}");
+    }
+}
+
+#[test]
 fn an_empty_setting_is_an_unset_one() {
     let (config, _) = read(&[("MAX_CALLS", ""), ("OPENAI_API_KEY", "  "), ("LLM_VENDOR", "")]).unwrap();
     assert_eq!(config.server.max_calls, 8);
@@ -109,10 +121,18 @@ fn a_value_is_shown_short_and_on_one_line() {
 
 #[test]
 fn secrets_show_nowhere() {
-    for name in ["TWILIO_AUTH_TOKEN", "BACKEND_TOKEN", "OPENAI_API_KEY"] {
-        let found = problems(&[(name, "sk-plain secret")]).join("\n");
+    let secret = [
+        ("TWILIO_AUTH_TOKEN", "sk-plain secret", "sk-plain-secret"),
+        ("BACKEND_TOKEN", "sk-plain secret", "sk-plain-secret"),
+        ("OPENAI_API_KEY", "sk-plain secret", "sk-plain-secret"),
+        ("TWILIO_ACCOUNT_TOKENS", "AC01:sk-plain", "AC01=sk-plain"),
+        ("TWILIO_SHARED_KEYS", "SK01=sk-plain,", "SK01=sk-plain"),
+        ("LLM_EXTRA_HEADERS", "api key=sk-plain", "api-key=sk-plain"),
+    ];
+    for (name, wrong, right) in secret {
+        let found = problems(&[(name, wrong)]).join("\n");
         assert!(found.contains(name) && !found.contains("sk-plain"), "{found}");
-        let (config, warnings) = read(&[(name, "sk-plain-secret")]).unwrap();
+        let (config, warnings) = read(&[(name, right), ("PUBLIC_URL", "https://voice.example.com")]).unwrap();
         let shown = format!("{config:?} {warnings:?}");
         assert!(!shown.contains("sk-plain"), "{shown}");
     }
@@ -152,6 +172,10 @@ fn settings_that_contradict_each_other_are_problems() {
         problems(&[("LLM_FILLER_AFTER", "9s"), ("LLM_GIVE_UP_AFTER", "8s")]),
         ["LLM_GIVE_UP_AFTER is 8s, but must not be below LLM_FILLER_AFTER (9s)"]
     );
+    assert_eq!(
+        problems(&[("TOOL_FILLER_AFTER", "9s"), ("TOOL_GIVE_UP_AFTER", "8s")]),
+        ["TOOL_GIVE_UP_AFTER is 8s, but must not be below TOOL_FILLER_AFTER (9s)"]
+    );
 }
 
 #[test]
@@ -167,7 +191,11 @@ fn a_misspelt_name_is_pointed_out() {
 
 #[test]
 fn a_token_without_a_public_url_is_pointed_out() {
-    assert_eq!(warnings(&[("TWILIO_AUTH_TOKEN", "t")]).len(), 1);
+    for (name, value) in
+        [("TWILIO_AUTH_TOKEN", "t"), ("TWILIO_ACCOUNT_TOKENS", "AC01=t"), ("TWILIO_SHARED_KEYS", "k=t")]
+    {
+        assert_eq!(warnings(&[(name, value)]).len(), 1, "{name}");
+    }
     assert!(warnings(&[("TWILIO_AUTH_TOKEN", "t"), ("TRUST_PROXY", "true")]).is_empty());
 }
 

@@ -39,8 +39,8 @@ pub struct TelephonySettings {
     pub trust_proxy: bool,
     /// `MAX_CALLS`: how many calls may be up at once; the next hears a busy line.
     ///
-    /// Higher than the machine can serve makes every caller wait. Default from the engines'
-    /// measured capacity, from 1 to 100000.
+    /// Higher than the machine can serve makes every caller wait. Default 8, from 1
+    /// to 10000.
     pub max_calls: usize,
     /// `STREAM_TOKEN_LIFETIME`: how long after its webhook a call's media socket may arrive.
     ///
@@ -57,7 +57,7 @@ impl Default for TelephonySettings {
             signature: SignatureSettings::default(),
             public_url: None,
             trust_proxy: false,
-            max_calls: 10,
+            max_calls: 8,
             stream_token_lifetime: Duration::from_secs(60),
             socket: SocketSettings::default(),
         }

@@ -86,7 +86,8 @@ pub struct CallSetup {
     pub referee: Option<Box<dyn Referee>>,
     /// The numbers of the playout ledger.
     pub playout: PlayoutSettings,
-    /// `PLAYOUT_LEAD`: how far ahead of the caller's ear audio is sent.
+    /// `PLAYOUT_LEAD`: how far ahead of the caller's ear audio is sent. Default `1s`, from
+    /// `100ms` to `10s`.
     pub playout_lead: Duration,
     /// Ears, brain and mouth.
     pub vendors: Vendors,

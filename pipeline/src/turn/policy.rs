@@ -8,22 +8,24 @@ use std::time::Duration;
 /// shorter than the VAD's own pause.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnPolicy {
-    /// `TURN_SURE_PROBABILITY`: above it the turn model is believed at once. Default `0.8`.
+    /// `ENDPOINT_SURE`: above it the turn model is believed at once. Default `0.8`.
     pub sure_probability: f32,
-    /// `TURN_LIKELY_PROBABILITY`: above it the caller is probably done. Default `0.5`.
+    /// `ENDPOINT_LIKELY`: above it the caller is probably done. Default `0.5`.
     pub likely_probability: f32,
-    /// `ENDPOINT_SURE`: silence that ends a turn when the model is sure.
+    /// `ENDPOINT_SURE_AFTER`: silence that ends a turn when the model is sure.
     ///
     /// Lower answers sooner and cuts off more callers. Default `200ms`.
     pub sure_after: Duration,
-    /// `ENDPOINT_LIKELY`: silence that ends a turn the model thinks complete. Default `500ms`.
+    /// `ENDPOINT_LIKELY_AFTER`: silence that ends a turn the model thinks complete. Default `500ms`.
     pub likely_after: Duration,
-    /// `ENDPOINT_UNLIKELY`: silence that ends a turn the model thinks incomplete. Default `1200ms`.
+    /// `ENDPOINT_UNLIKELY_AFTER`: silence that ends a turn the model thinks incomplete. Default
+    /// `1200ms`.
     pub unlikely_after: Duration,
-    /// `ENDPOINT_UNSCORED`: silence that ends a turn when the model gave no answer. Default `1500ms`.
+    /// `ENDPOINT_UNSCORED_AFTER`: silence that ends a turn when the model gave no answer. Default
+    /// `1500ms`.
     pub unscored_after: Duration,
-    /// `ENDPOINT_UNFINISHED`: silence that ends a turn whose last words want more: a hanging word,
-    /// or a number, code or address half dictated. Default `2s`.
+    /// `ENDPOINT_UNFINISHED_AFTER`: silence that ends a turn whose last words want more: a hanging
+    /// word, or a number, code or address half dictated. Default `2s`.
     pub unfinished_after: Duration,
     /// `STT_TIMEOUT`: how long a final transcript may take after a pause. Default `3s`.
     pub stt_timeout: Duration,

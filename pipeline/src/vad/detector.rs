@@ -33,8 +33,8 @@ pub struct VadSettings {
     pub start_frames: u32,
     /// `VAD_PAUSE`: silence that makes an end.
     ///
-    /// Lower reports pauses sooner and more often within words. Default `200ms`, from `40ms` to
-    /// `2s`.
+    /// Lower reports pauses sooner and more often within words. Default `200ms`, from `100ms` to
+    /// `1s`.
     pub pause: Duration,
     /// `VAD_MIN_LEVEL`: level in dB below full scale under which a frame is silence.
     ///

@@ -3,6 +3,7 @@
 //! A [`Kind`] is a value, so a setting's default and range stand where the setting is declared and
 //! are the same in the program, in the message about a wrong value and in docs/SETTINGS.md.
 
+mod lists;
 mod quantities;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
+pub(in crate::config) use lists::{JsonObjectKind, account_tokens, header_values, shared_keys};
 pub(in crate::config) use quantities::{bytes, duration, ms, number, secs, whole_seconds};
 
 /// How a setting's text becomes its value.

@@ -40,7 +40,7 @@ pub struct SignatureSettings {
     ///
     /// A request that names a key which is not listed is refused. Default: none.
     pub shared_keys: BTreeMap<String, SecretString>,
-    /// `TWILIO_ALLOW_UNSIGNED_CALL_FIELDS`: accept a request whose signature is right once
+    /// `TWILIO_SKIP_UNSIGNED_FIELDS`: accept a request whose signature is right once
     /// `CallToken` and `StirVerstat` are left out of the check.
     ///
     /// Helps accounts where Twilio adds the two after signing; both values are then worth nothing

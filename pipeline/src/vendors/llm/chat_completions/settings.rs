@@ -45,7 +45,7 @@ pub struct ChatCompletionsSettings {
     /// `LLM_MODEL`: the model to ask for. Default `gpt-4.1-mini`.
     pub model: String,
     /// `LLM_MAX_TOKENS`: the longest answer. Lower cuts long answers short, higher lets a model
-    /// ramble. Default `400`, from `16` to `8192`.
+    /// ramble. Default `300`, from `16` to `8192`.
     pub max_tokens: u32,
     /// `LLM_MAX_TOKENS_FIELD`: `max_tokens` or `max_completion_tokens`. Default: by the server.
     pub max_tokens_field: MaxTokensField,
@@ -73,7 +73,7 @@ impl Default for ChatCompletionsSettings {
             base_url: "https://api.openai.com/v1".to_owned(),
             api_key: None,
             model: "gpt-4.1-mini".to_owned(),
-            max_tokens: 400,
+            max_tokens: 300,
             max_tokens_field: MaxTokensField::MaxCompletionTokens,
             temperature: None,
             extra_body: Map::new(),

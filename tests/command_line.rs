@@ -1,0 +1,86 @@
+//! The program as an operator meets it: what it prints, and how it ends. Nothing here uses a network.
+
+use std::process::{Command, Output};
+
+/// Runs the program with these arguments and no other environment than this.
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voice-gateway"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+const WRONG: [(&str, &str); 4] = [
+    ("LISTEN_ADDR", "8080"),
+    ("MAX_CALLS", "many"),
+    ("PUBLIC_URL", "voice.example.com"),
+    ("TWILIO_ACCOUNT_TOKENS", "AC01:a-secret-token"),
+];
+
+#[test]
+fn wrong_settings_are_all_listed_and_the_exit_code_is_64() {
+    for arguments in [&[][..], &["serve"], &["models", "list"]] {
+        let ended = run(arguments, &WRONG);
+        assert_eq!(ended.status.code(), Some(64), "{arguments:?}");
+        assert_eq!(text(&ended.stdout), "");
+        let report = text(&ended.stderr);
+        let names: Vec<_> = report.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["LISTEN_ADDR", "PUBLIC_URL", "MAX_CALLS", "TWILIO_ACCOUNT_TOKENS"], "{report}");
+        assert!(report.starts_with("4 settings cannot be used\n"), "{report}");
+        assert!(report.contains("must be an http or https URL"), "{report}");
+        assert!(!report.contains("a-secret-token"), "{report}");
+    }
+}
+
+#[test]
+fn the_pages_in_docs_are_what_the_program_prints_even_with_wrong_settings() {
+    for (page, docs) in
+        [("settings", include_str!("../docs/SETTINGS.md")), ("events", include_str!("../docs/EVENTS.md"))]
+    {
+        for environment in [&[][..], &WRONG] {
+            let printed = run(&[page], environment);
+            assert!(printed.status.success(), "{page}");
+            assert!(text(&printed.stdout) == docs, "`voice-gateway {page}` prints another page than docs has");
+        }
+    }
+}
+
+#[test]
+fn help_names_every_subcommand() {
+    let help = run(&["--help"], &[]);
+    assert!(help.status.success());
+    let commands: Vec<_> = text(&help.stdout)
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(commands, ["serve", "call", "models", "settings", "events", "help"]);
+}
+
+#[test]
+fn missing_weights_are_listed_with_the_command_that_fetches_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let listed = run(&["models", "list"], &[("MODELS_DIR", path)]);
+    assert_eq!(listed.status.code(), Some(1));
+    let listing = text(&listed.stdout);
+    assert!(listing.starts_with(&format!("{path}\n")), "{listing}");
+    assert!(listing.lines().any(|line| line.starts_with("missing")), "{listing}");
+    assert!(listing.contains("fetch the rest with: voice-gateway models fetch"), "{listing}");
+    assert!(listing.contains("pip download"), "{listing}");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "listing must fetch nothing");
+}
+
+#[test]
+fn nothing_is_served_when_an_agent_is_wanted_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let ended = run(&["serve"], &[("PROMPTS_DIR", path)]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(text(&ended.stderr).contains("holds no folder with an agent.toml"), "{}", text(&ended.stderr));
+}
