@@ -11,6 +11,7 @@ use voice_engines::stt::{MoonshineStt, SttSettings};
 use voice_engines::tts::{HibariTts, TtsSettings};
 use voice_engines::weights::ModelSet;
 use voice_engines::weights::testing::weights_or_skip;
+use voice_gateway::phone::speech_activity::voiced_range;
 use voice_gateway::phone::{LiveCall, Phone, PhoneSettings, Waited, wav};
 use voice_pipeline::audio::SampleRate;
 use voice_pipeline::audio::resample::Resampler;
@@ -25,6 +26,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// The agent has said everything after so much silence: more than any pause between two pieces or
 /// around a quick tool.
 const SILENCE: Duration = Duration::from_millis(1_300);
+
+/// Silence that a recogniser gets around the words: 200 ms.
+const MARGIN: usize = 1_600;
 
 /// The caller's mouth and ear, loaded once.
 #[derive(Clone)]
@@ -154,7 +158,10 @@ impl Caller {
         let now = self.live.clock().now();
         let line = self.live.heard_between(self.understood, now);
         self.understood = now;
-        self.engines.understand(&line).await
+        // Long silence around a few words makes a recogniser imagine music.
+        let audible = voiced_range(&line).expect("the agent was audible");
+        let line = &line[audible.start.saturating_sub(MARGIN)..(audible.end + MARGIN).min(line.len())];
+        self.engines.understand(line).await
     }
 
     /// Says a line, and hears the answer.

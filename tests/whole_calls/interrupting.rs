@@ -45,14 +45,14 @@ async fn talking_over_the_agent_silences_it_and_it_knows_what_was_heard() {
     assert!(said.starts_with(&heard), "{heard:?} is not how {said:?} begins");
     assert!(!heard.is_empty() && heard.len() < said.len(), "{heard:?} of {said:?}");
 
-    let cleared = loop {
-        match caller.live.events().recv().await.unwrap() {
-            PhoneEvent::Cleared { at, dropped } => break (at, dropped),
-            _ => {}
+    let (cleared, dropped) = loop {
+        let event = caller.live.events().recv().await.expect("the line is cleared");
+        if let PhoneEvent::Cleared { at, dropped } = event {
+            break (at, dropped);
         }
     };
-    assert!(!cleared.1.is_zero(), "nothing was left to drop");
-    let line = caller.live.heard_between(began - Duration::from_millis(200), cleared.0);
+    assert!(!dropped.is_zero(), "nothing was left to drop");
+    let line = caller.live.heard_between(began - Duration::from_millis(200), cleared);
     let understood = story.engines.understand(&line).await;
     let audible = words_understood(&said, &words(&understood));
     eprintln!("gave way after {after} ms; heard {} words by the agent's count, {audible} by ear", heard.len());
