@@ -33,6 +33,8 @@ enum Command {
         #[command(subcommand)]
         task: Option<command::models::Task>,
     },
+    /// Ask the gateway on this machine whether it lives; fails if it does not answer.
+    Healthcheck,
     /// Print every setting with its default and meaning, as Markdown.
     Settings,
     /// Print every call event with its fields, as Markdown.
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Serve => command::serve::run(&config, &warnings),
         Command::Call(call) => command::call::run(*call, &config),
         Command::Models { task } => command::models::run(task.unwrap_or_default(), &config),
+        Command::Healthcheck => command::health::run(&config),
         Command::Settings => {
             print!("{}", settings_markdown());
             Ok(ExitCode::SUCCESS)
