@@ -46,8 +46,10 @@ fn passed_on(value: &str) -> Option<&str> {
 impl Service {
     /// The environment when the host sets nothing.
     fn default_environment(&self) -> BTreeMap<&str, &str> {
-        let value = |(name, value)| (String::as_str(name), if passed_on(value).is_some() { "" } else { value });
-        self.environment.iter().map(value).collect()
+        self.environment
+            .iter()
+            .map(|(name, text)| (name.as_str(), if passed_on(text).is_some() { "" } else { text.as_str() }))
+            .collect()
     }
 }
 
