@@ -157,7 +157,7 @@ async fn call(turns: u64) -> Duration {
         },
     };
     let mut setup = call_setup(cast, Arc::new(Nobody)).await;
-    setup.vad = VadSettings { pause: Duration::from_millis(40), ..setup.vad };
+    setup.vad = VadSettings { pause: Duration::from_millis(100), ..setup.vad };
     let (inbound, inbound_rx) = mpsc::channel(64);
     let (outbound_tx, outbound) = mpsc::channel(64);
     let line = Line { inbound: inbound_rx, outbound: outbound_tx, fence: Fence::default() };
