@@ -34,6 +34,8 @@ enum Command {
         #[command(subcommand)]
         task: Option<command::models::Task>,
     },
+    /// Ask the gateway on this machine whether it lives; fails if it does not answer.
+    Healthcheck,
     /// Print every setting with its default and meaning, as Markdown.
     Settings,
     /// Print every call event with its fields, as Markdown.
@@ -64,6 +66,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Call(call) => command::call::run(*call, &read()?.0),
         Command::Models { task } => command::models::run(task.unwrap_or_default(), &read()?.0),
+        Command::Healthcheck => command::health::run(&read()?.0),
         Command::Settings => print_page(&settings_markdown()),
         Command::Events => print_page(&events_markdown()),
     }

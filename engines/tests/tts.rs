@@ -256,7 +256,7 @@ async fn a_recogniser_understands_it_over_the_telephone() {
     let plain = REFERENCE.lines().skip(1).filter_map(|line| line.split_once('\t')).map(|(text, _)| text);
     for text in plain.filter(|text| !text.contains(|c: char| c.is_ascii_digit() || c == '@')).take(30) {
         let (samples, _) = listen(&tts, text).await;
-        let heard = stt.recognise(over_the_telephone(&samples)).await.unwrap();
+        let heard = stt.recognise(&over_the_telephone(&samples)).await.unwrap();
         let (said, heard) = (bare_words(text), bare_words(&heard));
         let wrong = edits(&said, &heard);
         if wrong > 0 {

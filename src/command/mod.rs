@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod engines;
+pub(crate) mod health;
 pub(crate) mod models;
 pub(crate) mod parts;
 pub(crate) mod serve;

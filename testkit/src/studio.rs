@@ -1,9 +1,10 @@
-//! A whole call without sockets, in paused time: a caller and a carrier made of channels around the
-//! real session and its stages.
+//! A whole call without sockets: a caller and a carrier made of channels around the real session and
+//! its stages.
 //!
 //! The studio is the carrier: every 20 ms it hands in a frame of the caller (voice or silence) and
 //! plays a frame of what the gateway sent, returning marks when they are reached or cleared. It
-//! writes down what the caller heard. Use it under `#[tokio::test(start_paused = true)]`.
+//! writes down what the caller heard. Use it under `#[tokio::test(start_paused = true)]`, or in real
+//! time where a vendor is behind a socket: frames keep to their times then, however late the timer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use voice_pipeline::audio::playout::PlayoutSettings;
 use voice_pipeline::audio::ulaw;
@@ -67,9 +69,10 @@ pub struct Studio {
     events: Arc<Recorder>,
     buffer: VecDeque<Queued>,
     audible: bool,
+    answered: Instant,
     now: Duration,
     moments: Vec<(Duration, Moment)>,
-    phase: usize,
+    voice: FakeVoice,
     /// Asks the call to end politely.
     pub close: CancellationToken,
 }
@@ -96,33 +99,7 @@ impl Studio {
         let (outbound_tx, outbound) = mpsc::channel(64);
         let events = Arc::new(Recorder::default());
         let close = CancellationToken::new();
-        let voice = Voice { name: "tone".into(), speed: 1.0, patience: Duration::from_secs(3) };
-        let lines = FixedLines::synthesise(texts(), &crate::vendors::ToneTts::new(), &voice.name, 1.0).await;
-        let setup = CallSetup {
-            call_id: "CA1".into(),
-            agent: "test".into(),
-            from: "+15550100".to_owned().into(),
-            to: "+15550199".to_owned().into(),
-            system_prompt: "Be kind.".into(),
-            time_zone: jiff::tz::TimeZone::UTC,
-            normalise: Arc::new(|text: &str| text.replace("tea time", "tee time")),
-            lines: Arc::new(lines.expect("the tone never fails")),
-            voice,
-            tools: cast.tools,
-            max_tool_calls: 3,
-            policy: cast.policy,
-            vad: VadSettings::default(),
-            referee: None,
-            playout: PlayoutSettings::default(),
-            playout_lead: Duration::from_secs(1),
-            vendors: Vendors {
-                stt: cast.stt,
-                llm: cast.llm,
-                tts: cast.tts,
-                turn_detector: Some(Arc::new(SureDetector)),
-            },
-            events: Arc::clone(&events) as Arc<dyn EventSink>,
-        };
+        let setup = call_setup(cast, Arc::clone(&events) as Arc<dyn EventSink>).await;
         let line = Line { inbound: inbound_rx, outbound: outbound_tx, fence: Fence::default() };
         let ends = Ends { close: close.clone(), cancel: CancellationToken::new() };
         let mut call = JoinSet::new();
@@ -134,9 +111,10 @@ impl Studio {
             events,
             buffer: VecDeque::new(),
             audible: false,
+            answered: Instant::now(),
             now: Duration::ZERO,
             moments: Vec::new(),
-            phase: 0,
+            voice: FakeVoice::default(),
             close,
         }
     }
@@ -174,7 +152,7 @@ impl Studio {
     pub async fn hang_up(mut self) -> (EndReason, Duration) {
         self.hand_in(Inbound::HungUp).await;
         self.inbound = None;
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         let reason = self.call.join_next().await.expect("one call was spawned").expect("the call does not panic");
         (reason, begun.elapsed())
     }
@@ -231,9 +209,9 @@ impl Studio {
 
     /// 20 ms of the call.
     async fn tick(&mut self, voice: bool) {
-        tokio::time::sleep(FRAME).await;
         self.now += FRAME;
-        let frame = if voice { self.voice() } else { Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES]) };
+        tokio::time::sleep_until(self.answered + self.now).await;
+        let frame = if voice { self.voice.frame() } else { silent_frame() };
         self.hand_in(Inbound::Audio(frame)).await;
         while let Ok(command) = self.outbound.try_recv() {
             self.take(command).await;
@@ -289,9 +267,49 @@ impl Studio {
             let _ = line.send(inbound).await;
         }
     }
+}
 
-    /// 20 ms of something like a voice: harmonics of 140 Hz, swelling and ebbing like syllables.
-    fn voice(&mut self) -> Bytes {
+/// Everything about a call between the parts of a test: one agent, one voice, the default numbers.
+/// The greeting is "Hello there."
+pub async fn call_setup(cast: Cast, events: Arc<dyn EventSink>) -> CallSetup {
+    let voice = Voice { name: "tone".into(), speed: 1.0, patience: Duration::from_secs(3) };
+    let lines = FixedLines::synthesise(texts(), &crate::vendors::ToneTts::new(), &voice.name, 1.0).await;
+    CallSetup {
+        call_id: "CA1".into(),
+        agent: "test".into(),
+        from: "+15550100".to_owned().into(),
+        to: "+15550199".to_owned().into(),
+        system_prompt: "Be kind.".into(),
+        time_zone: jiff::tz::TimeZone::UTC,
+        normalise: Arc::new(|text: &str| text.replace("tea time", "tee time")),
+        lines: Arc::new(lines.expect("the tone never fails")),
+        voice,
+        tools: cast.tools,
+        max_tool_calls: 3,
+        policy: cast.policy,
+        vad: VadSettings::default(),
+        referee: None,
+        playout: PlayoutSettings::default(),
+        playout_lead: Duration::from_secs(1),
+        vendors: Vendors { stt: cast.stt, llm: cast.llm, tts: cast.tts, turn_detector: Some(Arc::new(SureDetector)) },
+        events,
+    }
+}
+
+/// 20 ms of silence as a carrier sends it.
+pub fn silent_frame() -> Bytes {
+    Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES])
+}
+
+/// Something like a voice: harmonics of 140 Hz, swelling and ebbing like syllables.
+#[derive(Debug, Default)]
+pub struct FakeVoice {
+    phase: usize,
+}
+
+impl FakeVoice {
+    /// The next 20 ms, as a carrier sends them.
+    pub fn frame(&mut self) -> Bytes {
         let mut frame = Vec::with_capacity(FRAME_SAMPLES);
         for _ in 0..FRAME_SAMPLES {
             let t = self.phase as f64 / 8_000.0;
