@@ -8,6 +8,11 @@ use crate::time::CallTime;
 /// Speech without words that lasted at least this long deserves a "sorry, I didn't catch that".
 const WORTH_ASKING: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// What recognisers write for a cough, a knock or a breath. Nobody says it alone.
+fn imagined(words: &str) -> bool {
+    words.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("you")
+}
+
 impl Conversation {
     pub(super) fn on_callers_floor(&mut self, now: CallTime, state: State, event: Event) -> State {
         use State::*;
@@ -93,9 +98,9 @@ impl Conversation {
     pub(super) fn commit(&mut self, now: CallTime, utterance: Utterance, pause: &Pause) -> State {
         self.commands.push_back(Command::CommitUtterance);
         let words = pause.text.as_deref().unwrap_or_default();
-        if words.is_empty() {
+        let long = pause.speech_end - utterance.onset >= WORTH_ASKING;
+        if words.is_empty() || (!long && imagined(words)) {
             self.notice(Notice::NothingUnderstood);
-            let long = pause.speech_end - utterance.onset >= WORTH_ASKING;
             return match utterance.carried {
                 Some(_) => self.without_words(now, utterance),
                 None if long => self.say(now, Line::DidntHear, utterance.prompts),

@@ -116,11 +116,22 @@ pub fn unfinished(text: &str) -> Option<Unfinished> {
         .filter(|word| !word.is_empty())
         .collect();
     let last = words.last()?;
-    if HANGING.contains(&last.as_str()) {
+    if HANGING.contains(&last.as_str()) && !takes_leave(&words) {
         return Some(Unfinished::HangingWord);
     }
     let run = Dictation::at_end_of(&words);
     run.breaks_off().then_some(Unfinished::HalfDictated)
+}
+
+/// Recognisers write "bye" as "by": after these words, or alone, nobody leaves out what follows it.
+fn takes_leave(words: &[String]) -> bool {
+    const BEFORE: &[&str] =
+        &["good", "by", "bye", "thanks", "thank", "you", "okay", "ok", "alright", "then", "all", "now", "it", "no"];
+    match words {
+        [by] => by == "by",
+        [.., before, by] => by == "by" && BEFORE.contains(&before.as_str()),
+        [] => false,
+    }
 }
 
 /// The run of digits and letters said one by one at the end of an utterance.
@@ -133,14 +144,26 @@ struct Dictation {
 impl Dictation {
     fn at_end_of(words: &[String]) -> Self {
         let mut run = Self::default();
-        for word in words.iter().rev() {
+        for (at, word) in words.iter().enumerate().rev() {
+            let before = at.checked_sub(1).map_or("", |before| words[before].as_str());
             match digits_in(word) {
                 Some(digits) if run.letters == 0 => run.digits += digits,
+                // "G V for eight two": a four.
+                None if run.takes_for_a_digit(word, before) => run.digits += 1,
+                None if run.digits > 0 && is_letter_pair(word) => run.letters += 2,
                 None if is_spelled_letter(word) => run.letters += 1,
                 _ => break,
             }
         }
         run
+    }
+
+    /// A word that sounds like a digit, between a letter and a digit or inside a longer number. "Two to
+    /// four" stays two hours.
+    fn takes_for_a_digit(&self, word: &str, before: &str) -> bool {
+        let after_letter = is_spelled_letter(before) || is_letter_pair(before);
+        let inside = self.digits > 1 && digits_in(before).is_some();
+        self.letters == 0 && self.digits > 0 && is_misheard_digit(word) && (after_letter || inside)
     }
 
     /// Three digits want the rest of a phone number, and so do five, six, eight and nine. One or
@@ -166,6 +189,16 @@ fn digits_in(word: &str) -> Option<usize> {
     (all_digits && word.len() != 2).then_some(word.len())
 }
 
+/// How recognisers write a digit that they took for a word.
+fn is_misheard_digit(word: &str) -> bool {
+    matches!(word, "for" | "to" | "too" | "ate" | "won")
+}
+
+/// Two letters written together: "Gv" for "G V".
+fn is_letter_pair(word: &str) -> bool {
+    word.len() == 2 && word.bytes().all(|b| b.is_ascii_alphabetic() && !b"aeiouy".contains(&b))
+}
+
 fn is_spelled_letter(word: &str) -> bool {
     word.len() == 1 && word.bytes().all(|b| b.is_ascii_alphabetic())
 }
@@ -186,12 +219,20 @@ mod tests {
             ("Five five five one two one two.", None),
             ("555-1212", None),
             ("G V four eight two one", None),
+            ("I said Gv for eight, two one.", None),
+            ("Gv for eight, two", Some(Unfinished::HalfDictated)),
+            ("Five to one", None),
+            ("At nine pm", None),
             ("At nine.", None),
             ("At 7:30", None),
             ("7 30", None),
             ("For four of us", None),
             ("Who am I talking to?", None),
             ("Yes.", None),
+            ("No thanks, by.", None),
+            ("That's all, good-by.", None),
+            ("By.", None),
+            ("We will be there by", Some(Unfinished::HangingWord)),
             ("", None),
         ];
         for (text, expected) in cases {

@@ -374,17 +374,20 @@ fn words_that_stand_still_end_the_turn_although_the_noise_goes_on() {
 
 #[test]
 fn long_speech_without_words_gets_a_question_short_noise_does_not() {
-    let spoken_for = |ms: u64| {
+    let spoken_for = |ms: u64, text: &str| {
         let mut script = greeted();
         script.extend([
             (3_060, SpeechStarted { onset: at(3_000) }),
             (3_200 + ms, SpeechStopped { end: at(3_000 + ms) }),
-            (3_300 + ms, final_of(P1, "")),
+            (3_250 + ms, scored(P1, 0.9)),
+            (3_300 + ms, final_of(P1, text)),
         ]);
         play(&script, 5_000).last().cloned()
     };
-    assert_eq!(spoken_for(1_200), Some((4_500, Command::Say { turn: T1, line: Line::DidntHear })));
-    assert_eq!(spoken_for(300), Some((3_600, Command::CommitUtterance)));
+    assert_eq!(spoken_for(1_200, ""), Some((4_500, Command::Say { turn: T1, line: Line::DidntHear })));
+    assert_eq!(spoken_for(300, ""), Some((3_600, Command::CommitUtterance)));
+    assert_eq!(spoken_for(300, "You."), Some((3_600, Command::CommitUtterance)), "a cough as recognisers write it");
+    assert_eq!(spoken_for(300, "You too."), Some((3_600, start(T1, "You too."))));
 }
 
 #[test]
