@@ -244,7 +244,7 @@ fn the_images_settings_can_be_used() {
         }
     }
     let config = settings(&environment);
-    let prompts = config.agent.prompts_dir;
+    let prompts = config.agent.prompts_dir.unwrap();
     let models = config.speech.models_dir.unwrap();
     let copied = |path: &Path| {
         instructions(&dockerfile, "COPY").iter().any(|copy| copy.rest.ends_with(&format!(" {}", path.display())))
