@@ -1,5 +1,7 @@
 //! The program as an operator meets it: what it prints, and how it ends. Nothing here uses a network.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::{Command, Output};
 
 /// Runs the program with these arguments and no other environment than this.

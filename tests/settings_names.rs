@@ -1,6 +1,8 @@
 //! One truth about settings: whatever the sources call one is declared in `config`, and what is
 //! declared is used.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ fn names_are_told_from_links_and_other_words() {
 fn names_in(comment: &str) -> Vec<&str> {
     let parts: Vec<_> = comment.split('`').collect();
     let quoted =
-        |(position, name): (usize, &&'_ str)| position % 2 == 1 && !parts[position - 1].ends_with('[') && is_name(name);
+        |(position, name): (usize, &&str)| position % 2 == 1 && !parts[position - 1].ends_with('[') && is_name(name);
     parts.iter().enumerate().filter(|part| quoted(*part)).map(|(_, name)| *name).collect()
 }
 

@@ -110,7 +110,7 @@ fn personal_text_stands_only_in_fields_named_pii() {
 }
 
 #[test]
-fn a_call_is_told_at_info_in_four_kinds_of_lines_and_failures_warn() {
+fn a_call_is_told_at_info_in_a_few_kinds_of_lines_and_failures_warn() {
     let page = logged(false, tracing::Level::INFO);
     let told: Vec<(String, String)> = page
         .lines()
@@ -128,6 +128,7 @@ fn a_call_is_told_at_info_in_four_kinds_of_lines_and_failures_warn() {
         ("WARN", "synthesiser gave no audio in time"),
         ("WARN", "recogniser gave no transcript in time"),
         ("WARN", "vendor failed"),
+        ("INFO", "call turned away"),
         ("INFO", "call ended"),
     ];
     assert_eq!(told, expected.map(|(level, message)| (level.to_owned(), message.to_owned())));
