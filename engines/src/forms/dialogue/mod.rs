@@ -431,6 +431,7 @@ impl<'a> Dialogue<'a> {
                     self.prompt = Prompt::Person(Box::new(before));
                     self.say(lines.offer_person.clone());
                 } else {
+                    self.say(lines.trouble.clone());
                     self.say_and_ask(lines.person.clone());
                 }
             }
