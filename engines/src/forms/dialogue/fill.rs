@@ -364,6 +364,9 @@ impl<'a> Dialogue<'a> {
         let today = self.today();
         let reason = match value {
             Value::Date(day) if *day < today && !field.past => return Some("That day has already passed.".to_owned()),
+            Value::Date(day) if *day == today && !field.past && self.day_is_over() => {
+                return Some("It's too late for today.".to_owned());
+            }
             Value::Date(day) => {
                 let last = field.days_ahead.and_then(|days| today.checked_add(i64::from(days).days()).ok())?;
                 (*day > last).then(|| format!("The last day I can do is {}.", spoken::date(last, today)))
