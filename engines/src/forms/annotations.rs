@@ -138,6 +138,8 @@ pub(crate) struct AgentNotes {
     pub(crate) transfer: String,
     /// Offers a person after three misses.
     pub(crate) offer_person: String,
+    /// After three misses, before `person`, when calls cannot be transferred.
+    pub(crate) trouble: String,
     /// Before hanging up.
     pub(crate) goodbye: String,
     /// To "hold on".
@@ -176,6 +178,7 @@ impl Default for AgentNotes {
             person: own("I'm sorry, I can't put you through to a person from here."),
             transfer: own("Of course. Let me put you through."),
             offer_person: own("I'm sorry, I'm having trouble understanding. Would you like to talk to a person?"),
+            trouble: own("I'm sorry, I'm having trouble understanding you."),
             goodbye: own("Thanks for calling. Goodbye!"),
             hold: own("Sure, take your time."),
             welcome: own("You're welcome."),

@@ -58,6 +58,7 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
             at += 1;
         }
         push_split(&mut out, spelled, start, end);
+        join_old_spelling(&mut out, text);
     }
     out
 }
@@ -128,6 +129,17 @@ fn joins(spelled: &str, c: char, rest: &[(usize, char)]) -> bool {
     }
 }
 
+/// Some recognisers write "to-morrow", "to-day" and "to-night".
+fn join_old_spelling(out: &mut Vec<Word>, text: &str) {
+    let [.., to, day] = out.as_slice() else { return };
+    let hyphenated = text.get(to.end..day.start) == Some("-");
+    if hyphenated && to.text == "to" && matches!(day.text.as_str(), "morrow" | "day" | "night") {
+        let joined = Word { text: format!("to{}", day.text), start: to.start, ..day.clone() };
+        out.truncate(out.len() - 2);
+        out.push(joined);
+    }
+}
+
 /// Splits "9am" and "7:40pm" in two; ordinals ("28th") and codes ("gv4821") stay whole.
 fn push_split(out: &mut Vec<Word>, spelled: String, start: usize, end: usize) {
     let word = |text: String| Word { text, start, end, ends_clause: false };
@@ -165,6 +177,7 @@ mod tests {
             ("11/28 or 2026-11-28", "11/28 or 2026-11-28"),
             ("G.V. 4821, GV4821", "gv 4821 gv4821"),
             ("555-1212", "555 1212"),
+            ("To-morrow, from to day to-night", "tomorrow from to day tonight"),
             ("1,000 people", "1000 people"),
             ("twenty-eighth... uh-huh", "twenty eighth uh huh"),
             ("yes.no", "yes no"),

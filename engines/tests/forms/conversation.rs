@@ -238,3 +238,67 @@ fn understands_typed_digits() {
         "#,
     );
 }
+
+#[test]
+fn offers_no_day_whose_last_tee_time_is_gone() {
+    golf().play(
+        r#"
+        clock  18:17
+        caller book a tee time for two
+        agent  What day
+        caller today
+        agent  too late for today
+        agent  What day
+        caller Monday
+        agent  Monday, November 30th
+        "#,
+    );
+}
+
+#[test]
+fn takes_leave_in_the_middle_of_an_offer_however_bye_is_spelled() {
+    golf().play(
+        r#"
+        caller what do you have on Saturday for two
+        tool   searchTeeTimes {"date":"2026-11-28","players":2}
+        agent  Which would you like
+        caller No thanks by,
+        agent  goodbye
+        ends
+        "#,
+    );
+}
+
+#[test]
+fn keeps_the_part_of_the_day_while_the_day_is_settled() {
+    golf().play(
+        r#"
+        caller anything open this weekend in the afternoon for four of us?
+        agent  Would that be Saturday, November 28th or Sunday, November 29th
+        caller the first one
+        tool   searchTeeTimes {"date":"2026-11-28","players":4,"after":"12:00","before":"18:00"}
+        agent  Which would you like
+        "#,
+    );
+    golf().play(
+        r#"
+        caller he is in town this weekend so is there anything on Saturday in the afternoon for the four of us
+        tool   searchTeeTimes {"date":"2026-11-28","players":4,"after":"12:00","before":"18:00"}
+        agent  Which would you like
+        "#,
+    );
+}
+
+#[test]
+fn apologises_before_naming_the_pro_shop_unasked() {
+    golf().play(
+        r#"
+        caller book a tee time
+        caller purple umbrellas
+        caller purple umbrellas
+        caller purple umbrellas
+        agent  having trouble understanding you
+        agent  555-555-0100
+        "#,
+    );
+}

@@ -7,6 +7,7 @@
 //! tool   bookTeeTime {"players":4}           exactly this call was made in answer to the last words
 //! heard  5                                   of the last reply the caller heard only five words
 //! host   Are you still there?                the host says this by itself
+//! clock  18:17                               it is this late at the club
 //! backend down                               the backend answers no more ("up", "slow" likewise)
 //! ends                                       the agent ends the call
 //! ```
@@ -38,6 +39,7 @@ pub(crate) struct Call<'s> {
     pub(crate) calls: Vec<(String, Value)>,
     pub(crate) ended: bool,
     backend_up: bool,
+    clock: String,
 }
 
 /// Reads an `agent.toml`; `transfer`: the host can transfer calls.
@@ -79,7 +81,15 @@ impl Stage {
     pub(crate) fn call(&self) -> Call<'_> {
         let messages =
             vec![Message::System(self.prompt.clone()), heard("Thanks for calling, how can I help you today?")];
-        Call { stage: self, messages, reply: String::new(), calls: Vec::new(), ended: false, backend_up: true }
+        Call {
+            stage: self,
+            messages,
+            reply: String::new(),
+            calls: Vec::new(),
+            ended: false,
+            backend_up: true,
+            clock: "09:05".to_owned(),
+        }
     }
 
     /// Plays a script from the start of a call.
@@ -115,6 +125,7 @@ impl Stage {
                 }
                 "heard" => call.hears_only(rest.parse().unwrap()),
                 "host" => call.messages.push(heard(rest)),
+                "clock" => rest.clone_into(&mut call.clock),
                 "backend" => call.backend_up = rest == "up",
                 "ends" => assert!(call.ended, "the call goes on; so far:\n{told}"),
                 other => panic!("what is {other:?}?"),
@@ -164,7 +175,7 @@ impl Call<'_> {
         let request = LlmRequest {
             messages: self.messages.clone(),
             tools: self.stage.tools.clone(),
-            now: "2026-11-23T09:05:00[America/Los_Angeles]".parse().unwrap(),
+            now: format!("2026-11-23T{}:00[America/Los_Angeles]", self.clock).parse().unwrap(),
         };
         let mut text = String::new();
         let mut calls = Vec::new();

@@ -1,11 +1,14 @@
 //! What an utterance is about: a form it starts, a fact it asks for, an argument it names.
 
+use jiff::ToSpan as _;
+
 use super::super::compile::{Field, Form};
 use super::super::facts::{self, Fact};
 use super::super::intent::Answer;
 use super::super::mentions::{Found, Mention};
 use super::super::trigger;
 use super::super::values::Kind;
+use super::super::values::date::{DateWish, only_weekday};
 use super::super::words::find;
 use super::{Dialogue, Prompt, Utterance};
 
@@ -19,6 +22,28 @@ impl<'a> Dialogue<'a> {
             _ => false,
         };
         if corrects { self.form()?.fields.iter().find(|field| field.kind == Kind::Name) } else { self.asked() }
+    }
+
+    /// "Sunday", said on a Sunday after the last time of the day, is the Sunday of next week.
+    pub(super) fn yet_to_come(&self, mention: Mention, said: &Utterance<'_>) -> Mention {
+        match &mention.found {
+            Found::Date(DateWish::On(day))
+                if *day == self.today()
+                    && self.day_is_over()
+                    && only_weekday(said.words.get(mention.span.clone()).unwrap_or_default()) =>
+            {
+                let next = day.checked_add(1.week()).unwrap_or(*day);
+                Mention { found: Found::Date(DateWish::On(next)), ..mention }
+            }
+            _ => mention,
+        }
+    }
+
+    /// Whether the last time of today is gone, as far as the tools say when that is.
+    pub(super) fn day_is_over(&self) -> bool {
+        let fields = self.book.forms.iter().flat_map(|form| &form.fields);
+        let last = fields.filter(|field| field.kind == Kind::Time).filter_map(|field| field.range).map(|range| range.1);
+        last.max().is_some_and(|last| last < self.now.time())
     }
 
     /// Remembers what a question was about ("how much is it for four on Saturday"), for a booking that may

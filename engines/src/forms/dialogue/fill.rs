@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::ToSpan as _;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 
 use super::super::compile::{Field, Form};
 use super::super::mentions::{Found, Mention};
@@ -141,8 +141,13 @@ impl<'a> Dialogue<'a> {
             Found::Time(TimeWish::Part(_, _, half)) => Some(half),
             _ => None,
         });
+        let named_day = |days: &[Date]| {
+            found.iter().any(|mention| matches!(&mention.found, Found::Date(DateWish::On(day)) if days.contains(day)))
+        };
         for mention in found {
             match &mention.found {
+                // "This weekend, on Saturday" leaves no choice.
+                Found::Date(DateWish::Either(days)) if named_day(days) => {}
                 Found::Date(wish) => self.read_date(form, wish, values, &mut applied),
                 Found::Time(TimeWish::At(clock)) => self.read_clock(form, *clock, part, values, &mut applied),
                 Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
@@ -359,6 +364,9 @@ impl<'a> Dialogue<'a> {
         let today = self.today();
         let reason = match value {
             Value::Date(day) if *day < today && !field.past => return Some("That day has already passed.".to_owned()),
+            Value::Date(day) if *day == today && !field.past && self.day_is_over() => {
+                return Some("It's too late for today.".to_owned());
+            }
             Value::Date(day) => {
                 let last = field.days_ahead.and_then(|days| today.checked_add(i64::from(days).days()).ok())?;
                 (*day > last).then(|| format!("The last day I can do is {}.", spoken::date(last, today)))

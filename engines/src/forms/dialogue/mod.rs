@@ -235,7 +235,8 @@ impl<'a> Dialogue<'a> {
         let about = triggered.or(self.open).or(start);
         let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
         let found = about.map_or_else(Vec::new, |form| {
-            mentions(said.text, &said.words, &self.fields_about(form), asked, self.today())
+            let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
+            found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
         });
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
@@ -431,6 +432,7 @@ impl<'a> Dialogue<'a> {
                     self.prompt = Prompt::Person(Box::new(before));
                     self.say(lines.offer_person.clone());
                 } else {
+                    self.say(lines.trouble.clone());
                     self.say_and_ask(lines.person.clone());
                 }
             }

@@ -121,8 +121,11 @@ impl Dialogue<'_> {
     }
 
     fn take(&mut self, offer: &Offer, (name, value): (String, Value)) {
+        // A day that was picked leaves "in the afternoon" as it was said.
+        if matches!(value, Value::Time(_)) {
+            self.window = None;
+        }
         self.values.insert(name, value);
-        self.window = None;
         self.open = Some(offer.form);
         self.proceed(Vec::new());
     }

@@ -209,7 +209,10 @@ fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     }
     let (count, used) = cardinal(words, at).or_else(|| {
         let alone = words.len() <= 2 || words.get(at).is_some_and(|word| word.ends_clause);
-        homophone(text_at(words, at)).filter(|_| alone).map(|value| (value, 1))
+        let heard_as = homophone(text_at(words, at)).filter(|_| alone);
+        // On its own a clipped "two" comes out as these.
+        let clipped = || (words.len() == 1 && matches!(text_at(words, at), "till" | "tool" | "chew")).then_some(2);
+        heard_as.or_else(clipped).map(|value| (value, 1))
     })?;
     let next = text_at(words, at + used);
     let is_unit = units.iter().any(|unit| unit == next) || PEOPLE.contains(&next);
@@ -273,11 +276,13 @@ mod tests {
 
     #[test]
     fn takes_bare_and_misheard_numbers_only_when_a_count_was_asked_for() {
-        for (text, expected) in [("four", 4), ("for", 4), ("to.", 2), ("too", 2), ("3", 3), ("won", 1), ("uh four", 4)]
+        for (text, expected) in
+            [("four", 4), ("for", 4), ("to.", 2), ("too", 2), ("3", 3), ("won", 1), ("uh four", 4), ("Till,", 2)]
         {
             assert_eq!(first(text, true), Some(expected), "{text}");
         }
         assert_eq!(first("four", false), None);
+        assert_eq!(first("wait till then", true), None);
     }
 
     #[test]

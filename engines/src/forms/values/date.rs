@@ -45,6 +45,13 @@ fn plus_days(day: Date, days: i64) -> Option<Date> {
     day.checked_add(days.days()).ok()
 }
 
+/// Whether these words name a day by its weekday alone: "on Sunday", "this coming Sunday".
+pub(crate) fn only_weekday(words: &[Word]) -> bool {
+    let lead = |word: &str| matches!(word, "on" | "for" | "by" | "this" | "the" | "coming" | "upcoming");
+    let named = words.iter().filter(|word| weekday(&word.text).is_some()).count();
+    named > 0 && words.iter().all(|word| lead(&word.text) || weekday(&word.text).is_some())
+}
+
 /// "today", "tomorrow", "in three days", "a week from Saturday", "this weekend", Christmas.
 fn relative(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)> {
     const PHRASES: [(&[&str], i64); 9] = [
