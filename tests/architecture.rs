@@ -16,7 +16,7 @@ const PIPELINE: &[(&str, &[&str])] = &[
     ("chat", &["audio", "pii", "time", "turn"]),
     ("tools", &["chat"]),
     ("vendors", &["audio", "chat", "tools", "turn"]),
-    ("net", &["audio", "chat", "tools", "vendors"]),
+    ("net", &["audio", "chat", "pii", "tools", "vendors"]),
     ("event", &["pii", "time", "turn"]),
     ("stages", &["audio", "chat", "event", "line", "net", "pii", "time", "tools", "turn", "vad", "vendors"]),
     ("session", &["audio", "chat", "event", "line", "pii", "stages", "time", "tools", "turn", "vad", "vendors"]),
@@ -37,7 +37,7 @@ const SERVER: &[(&str, &[&str])] = &[
 /// What the server's rooms may use of the pipeline crate; rooms that are not named may use all.
 const SERVER_TO_PIPELINE: &[(&str, &[&str])] = &[
     ("config", &[]),
-    ("telephony", &["audio", "line", "net", "turn"]),
+    ("telephony", &["audio", "line", "net", "pii", "turn"]),
     ("observability", &["event", "pii", "time", "turn"]),
     ("agent", &["pii", "tools", "chat"]),
 ];
