@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use voice_pipeline::chat::Message;
-use voice_pipeline::event::{EndReason, EventKind};
+use voice_pipeline::event::{CallEvent, EndReason, EventKind};
 use voice_pipeline::tools::Effect;
 use voice_pipeline::turn::TurnPolicy;
 use voice_testkit::studio::{Cast, Moment, Studio};
@@ -195,6 +195,9 @@ async fn typed_keys_are_the_callers_words() {
     call.press("4821#").await;
     call.listen().await;
     assert_eq!(locked(&asked)[0].last(), Some(&Message::Caller("(keypad) 4821".into())));
+    let entered =
+        |event: &CallEvent| matches!(&event.kind, EventKind::DigitsEntered { digits } if digits.expose() == "4821");
+    assert_eq!(call.events().iter().filter(|event| entered(event)).count(), 1);
     call.hang_up().await;
 }
 

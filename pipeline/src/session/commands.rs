@@ -12,7 +12,7 @@ use crate::line::Outbound;
 use crate::pii::Pii;
 use crate::stages::llm::{Request, Think};
 use crate::stages::{Sound, scorer};
-use crate::turn::{Command, Event, Line, Notice, TurnId};
+use crate::turn::{Command, Event, KEYPAD_MARK, Line, Notice, TurnId};
 use crate::vendors::llm::LlmRequest;
 use crate::vendors::stt::SttInput;
 
@@ -49,6 +49,11 @@ impl Driver {
         let text = (self.script.normalise)(text);
         let waited = self.turn_timeline().map(|timeline| timeline.measure(self.context.clock.now(), Duration::ZERO));
         let waited = waited.map_or(Duration::ZERO, |latency| latency.endpointing);
+        let typed = text.strip_prefix(KEYPAD_MARK).and_then(|rest| rest.split_whitespace().next());
+        // Words said after the keys make a new turn of the same entry.
+        if let (Some(keys), None) = (typed, replaces) {
+            self.context.emit(Some(id), EventKind::DigitsEntered { digits: Pii::new(keys.to_owned()) });
+        }
         self.context.emit(Some(id), EventKind::TurnCommitted { text: Pii::new(text.clone()), waited });
         self.history.caller_said(id, &text);
         if self.tools.changes_running() {
