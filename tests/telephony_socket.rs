@@ -206,7 +206,7 @@ async fn turns_a_stream_away_that_is_judged_wrong_or_begins_wrong() {
 async fn a_second_start_ends_the_call() {
     let (mut line, mut carrier, tasks) = line().await;
     carrier.says(&start()).await;
-    assert_eq!(line.inbound.recv().await, Some(Inbound::HungUp));
+    assert_eq!(line.inbound.recv().await, Some(Inbound::Faulty));
     assert_eq!(line.stats.end(), Some(LineEnd::Faulty));
     assert_eq!(carrier.hears_close().await, Some(1008));
     drop(carrier);
@@ -237,7 +237,7 @@ async fn bears_malformed_messages_until_fifty_in_a_row() {
     for _ in 0..50 {
         carrier.writer.send_text("not json").await.unwrap();
     }
-    assert_eq!(line.inbound.recv().await, Some(Inbound::HungUp));
+    assert_eq!(line.inbound.recv().await, Some(Inbound::Faulty));
     assert_eq!(line.stats.end(), Some(LineEnd::Faulty));
     assert_eq!(carrier.hears_close().await, Some(1008));
     drop(carrier);
@@ -266,7 +266,7 @@ async fn ignores_and_counts_what_it_does_not_know() {
 async fn a_message_over_the_cap_ends_the_call_with_1009() {
     let (mut line, mut carrier, tasks) = line().await;
     carrier.writer.send_text(&"a".repeat(64 * 1024 + 1)).await.unwrap();
-    assert_eq!(line.inbound.recv().await, Some(Inbound::HungUp));
+    assert_eq!(line.inbound.recv().await, Some(Inbound::Faulty));
     assert_eq!(line.stats.end(), Some(LineEnd::Faulty));
     assert_eq!(carrier.hears_close().await, Some(1009));
     drop(carrier);

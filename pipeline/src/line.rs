@@ -18,6 +18,8 @@ pub enum Inbound {
     Mark(String),
     /// The caller hung up or the connection is gone. Nothing follows.
     HungUp,
+    /// The line was given up because what the carrier sent could not be understood. Nothing follows.
+    Faulty,
 }
 
 /// Something we tell the carrier.

@@ -2,7 +2,7 @@
 //!
 //! [`accept`] waits for the stream's `start`, lets the caller judge it, and spawns two tasks into
 //! the caller's `JoinSet`: a reader and a writer. From then on everything happens over the line's
-//! channels. The line ends with [`Inbound::HungUp`]; when its outbound side is dropped or told to
+//! channels. The line ends with [`Inbound::HungUp`] or [`Inbound::Faulty`]; when its outbound side is dropped or told to
 //! hang up, what was sent before is written and the socket is closed.
 //!
 //! What always holds:
@@ -85,7 +85,7 @@ impl Default for SocketSettings {
 pub struct MediaLine {
     /// What the carrier said as the stream began.
     pub start: StreamStart,
-    /// From the caller. Ends with [`Inbound::HungUp`].
+    /// From the caller. Ends with [`Inbound::HungUp`] or [`Inbound::Faulty`].
     pub inbound: mpsc::Receiver<Inbound>,
     /// To the caller. Dropping it hangs up.
     pub outbound: mpsc::Sender<Outbound>,
@@ -300,8 +300,9 @@ impl<R: AsyncRead + Unpin> Ingress<R> {
     async fn run(mut self) {
         let end = self.take_messages().await;
         self.stats.ended(end);
+        let last = if end == LineEnd::Faulty { Inbound::Faulty } else { Inbound::HungUp };
         // Without a receiver there is nobody left to tell.
-        let _ = self.inbound.send(Inbound::HungUp).await;
+        let _ = self.inbound.send(last).await;
         drop(self.inbound);
         self.reader.drain().await;
     }

@@ -134,7 +134,8 @@ async fn garbage_ends_a_call_only_after_fifty_messages_in_a_row() {
     // The caller's own audio in between would begin the count anew.
     caller.live.pause_media(true);
     garbage.by_ref().take(ENDURED + 5).for_each(|message| caller.live.send_raw(message));
-    gateway.event(&sid, "call.ended", LIMIT).await;
+    let ended = gateway.event(&sid, "call.ended", LIMIT).await;
+    assert_eq!(ended["reason"], "carrier_fault");
     assert_ne!(caller.live.ended().await, EndedBy::Caller);
     assert_eq!(gateway.status_of("/healthz").await, 200);
     assert_eq!(gateway.status_of("/readyz").await, 200);

@@ -12,7 +12,7 @@ use crate::line::Outbound;
 use crate::pii::Pii;
 use crate::stages::llm::{Request, Think};
 use crate::stages::{Sound, scorer};
-use crate::turn::{Command, Event, KEYPAD_MARK, Line, Notice, TurnId};
+use crate::turn::{Cause, Command, Event, KEYPAD_MARK, Line, Notice, TurnId};
 use crate::vendors::llm::LlmRequest;
 use crate::vendors::stt::SttInput;
 
@@ -36,7 +36,7 @@ impl Driver {
             Command::Notice(notice) => self.notice(notice),
             Command::HangUp(cause) => {
                 let _ = timeout(CARRIER_PATIENCE, self.links.carrier.send(Outbound::HangUp)).await;
-                return Some(end_reason(cause));
+                return Some(if cause == Cause::HungUp { self.gone_for } else { end_reason(cause) });
             }
         }
         None
@@ -136,13 +136,14 @@ impl Driver {
         }
         let is_filler = matches!(line, Line::Filler(_) | Line::ToolFiller(_));
         let turn = self.turn_mut(id);
-        let piece = LINE_PIECES + turn.next_line;
+        let number = turn.next_line;
+        let piece = LINE_PIECES + number;
         turn.next_line += 1;
         if !is_filler {
             turn.step = Step::Finishing { ends_call: false };
             self.history.agent_piece(id, piece, &text);
         }
-        self.context.emit(Some(id), EventKind::ReplyPiece { piece, text: Pii::new(text.clone()) });
+        self.context.emit(Some(id), EventKind::ReplyPiece { piece: number, text: Pii::new(text.clone()) });
         match lines.sound(&text) {
             Some(ulaw) => {
                 let mut taken = self.links.fixed.try_send(Sound::Encoded { turn: id, piece, ulaw }).is_ok();

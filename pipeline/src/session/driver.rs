@@ -63,6 +63,8 @@ pub(super) struct Driver {
     pub(super) turn: Option<Turn>,
     pub(super) awaiting_mark: Option<PieceId>,
     pub(super) pause_asked: CallTime,
+    /// Why the line is gone, once it is.
+    pub(super) gone_for: EndReason,
 }
 
 /// The reply that is being made or played.
@@ -104,6 +106,7 @@ impl Driver {
             turn: None,
             awaiting_mark: None,
             pause_asked: CallTime::ZERO,
+            gone_for: EndReason::CallerHungUp,
         }
     }
 
@@ -154,7 +157,10 @@ impl Driver {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Digit(key) => self.tell(Event::Digit(key)),
-            Signal::HungUp => self.tell(Event::HungUp),
+            Signal::HungUp(reason) => {
+                self.gone_for = reason;
+                self.tell(Event::HungUp);
+            }
             Signal::Mark(name) => self.on_mark(&name),
             Signal::SpeechStarted { onset } => {
                 self.inform_recogniser(SttInput::SpeechStarted, scorer::Input::SpeechStarted);

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{Context, Drops, Signal};
 use crate::audio::frames::{FRAME_SAMPLES, Frame, Framer20ms};
 use crate::audio::ulaw;
+use crate::event::EndReason;
 use crate::line::Inbound;
 use crate::time::CallTime;
 
@@ -72,7 +73,8 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>
                 context.signal(Signal::Digit(key)).await;
             }
             Inbound::Mark(name) => context.signal(Signal::Mark(name)).await,
-            Inbound::HungUp => return context.signal(Signal::HungUp).await,
+            Inbound::HungUp => return context.signal(Signal::HungUp(EndReason::CallerHungUp)).await,
+            Inbound::Faulty => return context.signal(Signal::HungUp(EndReason::CarrierFault)).await,
         }
     }
 }

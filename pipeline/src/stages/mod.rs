@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 
 use crate::chat::ToolCall;
 use crate::chat::WordStart;
-use crate::event::{CallEvent, EventKind, EventSink};
+use crate::event::{CallEvent, EndReason, EventKind, EventSink};
 use crate::time::{CallClock, CallTime};
 use crate::turn::{PauseId, TurnId};
 use crate::vendors::llm::Finish;
@@ -65,8 +65,8 @@ pub enum Signal {
     Digit(char),
     /// A mark came back from the carrier.
     Mark(String),
-    /// The caller is gone.
-    HungUp,
+    /// The caller is gone, for this reason.
+    HungUp(EndReason),
     /// Speech began.
     SpeechStarted {
         /// Begin of its first voiced frame.
