@@ -99,7 +99,7 @@ fn reads_what_the_reference_does_not() {
     let Some(paths) = weights_or_skip(VOICE_ONLY) else { return };
     let mut read = phoneme_reader(runtime(&paths), &paths.tts).unwrap();
     for (text, phonemes) in [
-        ("Your code is GV4821.", "jˌʊɹ kˈOd ɪz ʤˌivˈi, fˈɔɹ ˈAt tˈu wˈʌn."),
+        ("Your code is GV4821.", "jˌʊɹ kˈOd ɪz ʤˈi, vˈi, fˈɔɹ ˈAt, tˈu wˈʌn."),
         ("Is 2/19 fine?", "ˌɪz fˈɛbjəwˌɛɹi nˌIntˈinθ fˈIn?"),
         ("St. Andrew's Dr. is closed.", "sˈAnt ˈændɹuz dɹˈIv ɪz klˈOzd."),
         ("golf@pinevalleygolf.com", "ɡˈɔlf æt pˈIn vˈæli ɡˈɔlf dˈɑt kˈɑm"),
@@ -161,6 +161,21 @@ async fn tells_when_each_word_begins() {
     assert!(words.windows(2).all(|pair| pair[0].at < pair[1].at), "{words:?}");
     let length = Duration::from_micros(samples.len() as u64 * 1_000_000 / 24_000);
     assert!(words[0].at < Duration::from_millis(200) && words.last().unwrap().at < length);
+}
+
+#[tokio::test]
+async fn spells_slowly_enough_to_write_along() {
+    let Some(tts) = voice(4) else { return };
+    let text = "Cancel reservation G V 4 8 2 1. Is that right?";
+    let (_, words) = listen(&tts, text).await;
+    let start = |sign: &str| {
+        let offset = text.find(sign).unwrap();
+        words.iter().find(|word| word.offset == offset).unwrap().at
+    };
+    for (group, next, shortest) in [("G V", "V", 300), ("V", "4", 300), ("4", "2 1", 500)] {
+        let took = start(next) - start(group);
+        assert!(took > Duration::from_millis(shortest), "{group} took {took:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,16 +47,26 @@ impl Tokens {
 
 /// Where a sequence begins to go round in circles, if it does: the length to keep.
 ///
-/// A recogniser that is given half a word sometimes repeats itself until it is stopped. People
-/// repeat themselves too ("five five five five"), so only many rounds count.
+/// A recogniser that is given half a word, or minutes of speech, sometimes repeats itself until it
+/// is stopped: a word, or a whole sentence. People repeat themselves too ("five five five five"),
+/// so the shorter what is repeated, the more rounds it takes.
 pub(super) fn loop_start(ids: &[i64]) -> Option<usize> {
-    const LONGEST_ROUND: usize = 16;
-    (1..=LONGEST_ROUND).find_map(|round| {
-        let rounds = if round < 3 { 8 } else { 4 };
-        let tail = ids.len().checked_sub(round * rounds)?;
-        let last = &ids[ids.len() - round..];
-        ids[tail..].chunks_exact(round).all(|chunk| chunk == last).then_some(tail + round)
+    (1..=ids.len() / 2).find_map(|round| {
+        let tail = ids.len().checked_sub(shortest_loop(round))?;
+        let is_loop = ids[tail..].iter().eq(ids[tail..].iter().take(round).cycle().take(ids.len() - tail));
+        is_loop.then_some(tail + round)
     })
+}
+
+/// How many tokens in rounds of one length are no longer a person's.
+fn shortest_loop(round: usize) -> usize {
+    /// Two sentences in a row may be the same, and the one after them begin like them ("I want").
+    const THIRD_SENTENCE: usize = 4;
+    match round {
+        ..3 => round * 8,
+        3..8 => round * 4,
+        _ => round * 2 + THIRD_SENTENCE,
+    }
 }
 
 #[cfg(test)]
@@ -94,16 +104,53 @@ mod tests {
         assert!(Tokens::parse(&[0x81]).is_none());
     }
 
+    /// What is kept of words that come one by one, each a token.
+    fn kept(text: &str) -> String {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let id = |word: &&str| i64::try_from(words.iter().position(|other| other == word).unwrap()).unwrap();
+        let ids: Vec<i64> = words.iter().map(id).collect();
+        let keep = (1..=ids.len()).find_map(|end| loop_start(&ids[..end]));
+        words[..keep.unwrap_or(words.len())].join(" ")
+    }
+
     #[test]
-    fn notices_a_loop_but_not_a_dictated_number() {
-        let five = [1, 5, 5, 5, 5, 1, 2, 1, 2];
-        assert_eq!(loop_start(&five), None);
-        let mut looping = vec![7, 8];
-        for _ in 0..4 {
-            assert_eq!(loop_start(&looping), None);
-            looping.extend([1, 2, 3, 4]);
+    fn keeps_what_people_say_more_than_once() {
+        for said in [
+            "",
+            "no no no",
+            "five five five one two one two",
+            "two two two two",
+            "five five five five five five five",
+            "one two three one two three one two three four",
+            "no not ten no not ten no not ten",
+            "I want to cancel my tee time please I want to cancel my tee time please",
+            "I want to cancel my tee time please I want to cancel my tee time please I want a refund",
+        ] {
+            assert_eq!(kept(said), said);
         }
-        assert_eq!(loop_start(&looping), Some(6), "what came before and one round");
-        assert_eq!(loop_start(&[9; 8]), Some(1));
+    }
+
+    #[test]
+    fn keeps_one_round_of_a_loop() {
+        for (before, round) in [
+            ("", "no"),
+            ("well", "thank you"),
+            ("well", "see you later"),
+            ("so then he", "and we went to play"),
+            ("so then he", "and we went out to the lake again"),
+            ("", "the ball rolled off that green into a pond where nobody could find any trace of it but me"),
+        ] {
+            let looping = format!("{before} {}", format!("{round} ").repeat(12));
+            assert_eq!(kept(&looping), format!("{before} {round}").trim());
+        }
+    }
+
+    #[test]
+    fn stops_at_the_beginning_of_the_third_time_of_a_sentence() {
+        let sentence: Vec<i64> = (10..30).collect();
+        let mut ids = [&[7, 8], sentence.as_slice(), &sentence, &sentence[..3]].concat();
+        assert_eq!(loop_start(&ids), None);
+        ids.push(sentence[3]);
+        assert_eq!(loop_start(&ids), Some(22));
     }
 }

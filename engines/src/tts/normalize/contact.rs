@@ -3,7 +3,7 @@
 
 use super::super::numbers::{cardinal, digits};
 use super::super::tokens::Script;
-use super::{Ahead, Chunk, Reading};
+use super::{Ahead, Chunk, Reading, spelled};
 
 pub(super) fn read(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
     email(ahead.core(0), script)
@@ -244,12 +244,15 @@ fn code(ahead: Ahead<'_, '_>, script: &mut Script) -> Option<Reading> {
     if is_small && !dictated && (letter_count > 3 || digit_count < 3) && runs.len() < 4 {
         return None;
     }
+    if spelled::say(core, ahead.chunk(0)?.at, script) {
+        return Some(Reading::of(1));
+    }
     for (at, run) in runs.iter().enumerate() {
         if run.starts_with(|c: char| c.is_ascii_digit()) {
             if at > 0 && runs.len() == 2 {
                 script.mark(",");
             }
-            say_groups(&grouped(run), script);
+            script.words(digits(run));
         } else {
             script.letters(run);
         }

@@ -6,7 +6,7 @@
 //! [`Script`] and says how many chunks it has read; what no reader knows is a plain word.
 //!
 //! What is read for the ear differs from what is written where a caller must write it down: codes
-//! and phone numbers are given digit by digit in groups.
+//! and phone numbers are given sign by sign in groups.
 //!
 //! Not here: how words sound (`lexicon`).
 
@@ -16,6 +16,7 @@ mod contact;
 mod dates;
 mod money;
 mod quantities;
+mod spelled;
 mod words;
 
 /// What stands between two spaces.
@@ -100,7 +101,7 @@ type Reader = fn(Ahead<'_, '_>, &mut Script) -> Option<Reading>;
 
 /// The order matters where patterns overlap: "2/19" is a date before it is a fraction, and "7am-9pm"
 /// are times before they are a code.
-const READERS: [Reader; 5] = [dates::read, contact::read, money::read, quantities::read, words::read];
+const READERS: [Reader; 6] = [spelled::read, dates::read, contact::read, money::read, quantities::read, words::read];
 
 /// The text as tokens.
 pub(super) fn read_aloud(text: &str) -> Script {

@@ -111,11 +111,12 @@ fn reads_phone_numbers_in_groups() {
 #[test]
 fn reads_codes_sign_by_sign() {
     check(&[
-        ("code GV4821", "code <GV>, four eight two one"),
-        ("7B3K9Q", "seven <B> three <K> nine <Q>"),
-        ("PV-4821", "<PV>, four eight two one"),
-        ("AB12", "<AB>, one two"),
-        ("gv4821", "<gv>, four eight two one"),
+        ("code GV4821", "code <G>, <V>, four eight, two one"),
+        ("7B3K9Q", "seven, <B>, three, <K>, nine, <Q>"),
+        ("PV-4821", "<P>, <V>, four eight, two one"),
+        ("AB1", "<AB>, one"),
+        ("AB12", "<A>, <B>, one two"),
+        ("gv4821", "<g>, <v>, four eight, two one"),
         ("confirmation number is 48213", "confirmation number is four eight two one three"),
         ("card ending in 4242", "card ending in four two four two"),
         ("number 12345678", "number one two three four, five six seven eight"),
@@ -127,6 +128,35 @@ fn reads_codes_sign_by_sign() {
         ("I-95", "<I> ninety five"),
         ("room 204", "room two zero four"),
     ]);
+}
+
+#[test]
+fn spells_slowly_enough_to_write_along() {
+    check(&[
+        (
+            "So I'll cancel reservation G V 4 8 2 1. Is that right?",
+            "So I'll cancel reservation <G>, <V>, four eight, two one. | Is that right?",
+        ),
+        ("It's 4 8 2 B 1 for you", "It's four eight, two, <B>, one for you"),
+        ("a G V 4 8 2", "a <G>, <V>, four eight, two"),
+        ("That's J O H N.", "That's <J>, <O>, <H>, <N>."),
+        ("J-o-h-n, right?", "<J>, <o>, <h>, <n>, right?"),
+        ("G-V-4-8-2-1", "<G>, <V>, four eight, two one"),
+        ("holes 1 2 3 4 5", "holes one two three four five"),
+        ("it was a 1 2 3", "it was a one two three"),
+        ("plan A 4 of", "plan A four of"),
+        ("A, B, C, D", "A, B, C, D"),
+    ]);
+}
+
+#[test]
+fn tells_where_each_spelled_sign_stands() {
+    let places = |text| -> Vec<usize> {
+        let tokens = read_aloud(text).tokens.into_iter();
+        tokens.filter(|token| token.kind != Kind::Mark).map(|token| token.source).collect()
+    };
+    assert_eq!(places("code G V 4 8"), [0, 5, 7, 9, 11]);
+    assert_eq!(places("code GV48"), [0, 5, 5, 5, 5]);
 }
 
 #[test]
