@@ -1,7 +1,7 @@
 //! One call: joins the carrier's line and an agent, and runs the pipeline between them.
 //!
 //! The [`Switchboard`] is what the gateway hands its calls to. It knows the agents, who hears,
-//! thinks and speaks for each, and the backend their tools call. [`Switchboard::run`] renders the
+//! thinks and speaks for each, and the backend their tools call. It renders the
 //! agent's instructions for this caller, starts the pipeline's session with the line's channels,
 //! and returns when no task of the call is left.
 //!

@@ -1,6 +1,6 @@
 //! Random calls against the turn-taking core.
 //!
-//! A [`World`] plays caller, carrier and vendors by dice: most of the time it behaves as they do,
+//! A world of its own plays caller, carrier and vendors by dice: most of the time it behaves as they do,
 //! sometimes it sends nonsense, late news or nothing at all. Whatever it does, the invariants of
 //! [`voice_pipeline::turn`] must hold. A failing call is repeated from its seed.
 
