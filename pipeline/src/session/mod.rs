@@ -1,7 +1,7 @@
 //! One call: wires the stages together and owns everything until the call is over.
 //!
 //! [`run`] takes a live line of the carrier and the parts of an agent, starts one task per stage,
-//! and drives the turn-taking core in one loop ([`driver`]). When it returns, no task of the call
+//! and drives the turn-taking core in one loop (`driver`). When it returns, no task of the call
 //! is left.
 //!
 //! Not here: what a carrier says (the server's telephony room), when the floor passes ([`crate::turn`]).

@@ -1,7 +1,7 @@
 //! Turn-taking: who holds the floor, and when it passes.
 //!
 //! [`Conversation`] is a state machine without I/O, clock or async. Its driver says what happened
-//! ([`Event`], past tense) and when ([`CallTime`](crate::time::CallTime)). It answers with what to
+//! ([`Event`], past tense) and when ([`CallTime`]). It answers with what to
 //! do ([`Command`], imperative) and when it wants to be woken ([`Conversation::poll_timeout`]).
 //! Drain [`Conversation::poll_command`] after every `handle_*`.
 //!
