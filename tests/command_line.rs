@@ -61,7 +61,7 @@ fn help_names_every_subcommand() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(commands, ["serve", "call", "models", "settings", "events", "help"]);
+    assert_eq!(commands, ["serve", "call", "models", "healthcheck", "settings", "events", "help"]);
 }
 
 #[test]

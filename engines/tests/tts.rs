@@ -235,7 +235,7 @@ async fn refuses_what_is_too_much_and_stops_when_nobody_listens() {
 async fn refuses_a_voice_it_does_not_have() {
     let Some(tts) = voice(1) else { return };
     let answer = tts.speak(SpeakRequest { voice: "emma".into(), ..request("Hello.") }).next().await;
-    assert!(matches!(answer, Some(Err(VendorError::Refused { setting: "TTS_VOICE", .. }))), "{answer:?}");
+    assert!(matches!(answer, Some(Err(VendorError::Refused { setting: "the agent's voice", .. }))), "{answer:?}");
 }
 
 #[tokio::test]
