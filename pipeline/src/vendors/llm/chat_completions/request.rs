@@ -190,7 +190,7 @@ mod tests {
         let request = request(vec![calls("", &["a"])], vec![tool]);
         let body = body(&settings, &request, |id| (id == "a").then(|| json!({"google": 1})));
         assert_eq!(body["temperature"], 0.3);
-        assert_eq!(body["max_completion_tokens"], 400);
+        assert_eq!(body["max_completion_tokens"], 300);
         assert_eq!(body["reasoning_effort"], "low");
         assert_eq!(body["tools"][0]["function"]["description"], "Does f.");
         assert_eq!(body["messages"][0]["tool_calls"][0]["extra_content"]["google"], 1);
