@@ -204,9 +204,20 @@ impl Switchboard {
             events: Arc::clone(&self.events),
         };
         self.clocks().insert(Arc::clone(&leg.call_sid), CallClock::start());
+        let stats = Arc::clone(&line.stats);
         let line = Line { inbound: line.inbound, outbound: line.outbound, fence: line.fence };
         session::run(setup, line, Ends { close: self.close.clone(), cancel }).await;
+        if let Ok(frames @ 1..) = u32::try_from(stats.dropped_audio_messages()) {
+            self.tell(&leg.call_sid, EventKind::AudioDropped { stage: "socket", frames });
+        }
         self.clocks().remove(&leg.call_sid);
+    }
+
+    /// Tells the observers something about a call that its session does not know. Reports come
+    /// before and after the call, too; its time is then nought.
+    fn tell(&self, call_sid: &str, kind: EventKind) {
+        let at = self.clocks().get(call_sid).map_or(CallTime::ZERO, |clock| clock.now());
+        self.events.emit(CallEvent { call_id: call_sid.into(), at, turn: None, kind });
     }
 
     fn clocks(&self) -> MutexGuard<'_, HashMap<Arc<str>, CallClock>> {
@@ -280,9 +291,7 @@ impl CallHost for Reception {
             CarrierEvent::CallStatus { call_sid, status, .. } => (call_sid, EventKind::CarrierStatus { status }),
             CarrierEvent::StreamStatus { call_sid, event, .. } => (call_sid, EventKind::StreamStatus { status: event }),
         };
-        // Reports come before and after the call, too; its time is then nought.
-        let at = self.0.clocks().get(call_sid.as_str()).map_or(CallTime::ZERO, |clock| clock.now());
-        self.0.events.emit(CallEvent { call_id: call_sid.into(), at, turn: None, kind });
+        self.0.tell(&call_sid, kind);
     }
 }
 

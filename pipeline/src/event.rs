@@ -97,8 +97,6 @@ pub enum EventKind {
         /// What the caller had heard of it.
         heard: Pii<String>,
     },
-    /// A reply that was paused or cut by a noise goes on.
-    ReplyResumed,
     /// How long the caller waited for this turn's answer, in parts that sum to the whole.
     TurnMeasured(TurnLatency),
     /// The model asked for a tool.
@@ -278,7 +276,6 @@ impl EventKind {
             Self::PlayoutFinished => "playout.finished",
             Self::BargeIn { .. } => "barge_in",
             Self::ReplyCancelled { .. } => "reply.cancelled",
-            Self::ReplyResumed => "reply.resumed",
             Self::TurnMeasured(_) => "turn.measured",
             Self::ToolCalled { .. } => "tool.called",
             Self::ToolReturned { .. } => "tool.returned",

@@ -50,7 +50,6 @@ const EVENTS: &[Described] = &[
         ("after_ms", "from the onset of their speech to the decision"),
     ]),
     event("reply.cancelled", "A reply was dropped before its end.", &[("pii.heard", "what the caller had heard of it")]),
-    event("reply.resumed", "A reply that was paused or cut by a noise goes on.", &[]),
     event("turn.measured", "How long the caller waited for this turn's answer. The parts sum to the total.", &[
         ("total_ms", "end of the caller's speech to the first sound of the answer"),
         ("endpointing_ms", "last voiced frame to turn committed"),
@@ -178,7 +177,6 @@ pub(super) mod tests {
             EventKind::PlayoutFinished,
             EventKind::BargeIn { after: took },
             EventKind::ReplyCancelled { heard: planted("heard") },
-            EventKind::ReplyResumed,
             EventKind::TurnMeasured(latency),
             EventKind::ToolCalled { name: tool(), arguments: planted("arguments") },
             EventKind::ToolReturned { name: tool(), took, succeeded: false },

@@ -70,7 +70,6 @@ pub(super) fn fields(kind: &EventKind) -> Fields<'_> {
         | EventKind::ReplyFirstAudio
         | EventKind::PlayoutStarted
         | EventKind::PlayoutFinished
-        | EventKind::ReplyResumed
         | EventKind::LlmSlow
         | EventKind::LlmGaveUp
         | EventKind::TtsSilent

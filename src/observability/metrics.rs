@@ -170,7 +170,6 @@ pub(super) fn record(event: &CallEvent) {
         | EventKind::PlayoutStarted
         | EventKind::PlayoutFinished
         | EventKind::ReplyCancelled { .. }
-        | EventKind::ReplyResumed
         | EventKind::ToolCalled { .. }
         | EventKind::SilencePrompted { .. }
         | EventKind::CallTurnedAway { .. }

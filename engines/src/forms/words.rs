@@ -9,7 +9,7 @@
 //! sides always agree. At most [`MOST_WORDS`] words are read: nobody says more in one breath.
 
 /// How the host marks digits typed on the keypad: `(keypad) 4821`.
-pub const KEYPAD: &str = "(keypad)";
+pub const KEYPAD: &str = voice_pipeline::turn::KEYPAD_MARK;
 
 /// Words read of one utterance; the rest is ignored.
 pub(crate) const MOST_WORDS: usize = 300;
