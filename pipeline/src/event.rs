@@ -135,6 +135,24 @@ pub enum EventKind {
         /// 1 for the first question.
         attempt: u32,
     },
+    /// The connection to a vendor is up.
+    VendorConnected {
+        /// `stt` or `tts`.
+        stage: &'static str,
+        /// The vendor's name in the settings.
+        vendor: &'static str,
+        /// Name look-up, TCP, TLS and upgrade together.
+        took: Duration,
+    },
+    /// Another vendor goes on for one that failed.
+    VendorReplaced {
+        /// `stt`, `llm` or `tts`.
+        stage: &'static str,
+        /// The one that failed.
+        from: &'static str,
+        /// The one that goes on.
+        to: &'static str,
+    },
     /// A vendor failed.
     VendorFailed {
         /// `stt`, `llm` or `tts`.
@@ -286,6 +304,8 @@ impl EventKind {
             Self::SttSilent => "stt.silent",
             Self::NothingUnderstood => "transcript.empty",
             Self::SilencePrompted { .. } => "silence.prompted",
+            Self::VendorConnected { .. } => "vendor.connected",
+            Self::VendorReplaced { .. } => "vendor.replaced",
             Self::VendorFailed { .. } => "vendor.failed",
             Self::QueueFull { .. } => "queue.full",
             Self::AudioDropped { .. } => "audio.dropped",

@@ -52,6 +52,24 @@ impl<T: Copy> Framer20ms<T> {
         }
     }
 
+    /// What the frame that waits still lacks: a whole frame when nothing waits.
+    pub fn missing(&self) -> usize {
+        FRAME_SAMPLES - self.filled
+    }
+
+    /// Takes at most what the waiting frame lacks, and gives the frame when that completes it.
+    ///
+    /// # Panics
+    /// When `input` is longer than [`Framer20ms::missing`].
+    pub fn fill(&mut self, input: &[T]) -> Option<Frame<T>> {
+        self.frame[self.filled..self.filled + input.len()].copy_from_slice(input);
+        self.filled += input.len();
+        (self.filled == FRAME_SAMPLES).then(|| {
+            self.filled = 0;
+            self.frame
+        })
+    }
+
     /// The last, unfinished frame, padded with silence. Nothing when no sample waits.
     pub fn finish(&mut self) -> Option<Frame<T>> {
         if self.filled == 0 {

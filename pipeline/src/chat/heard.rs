@@ -54,6 +54,18 @@ pub(super) fn heard_bytes(
     text.len()
 }
 
+/// Where the first word begins that is not in `audio`, which begins with the text: what another voice has
+/// to say when this one is lost. `lasts` is how long the whole text takes, where that can be guessed.
+pub(crate) fn unspoken_from(text: &str, starts: &[WordStart], audio: Duration, lasts: Option<Duration>) -> usize {
+    let spoken = heard_bytes(text, starts, audio, audio, lasts.map(|lasts| lasts.max(audio)));
+    spoken + (text[spoken..].len() - text[spoken..].trim_start().len())
+}
+
+/// How many letters a text takes as long as.
+pub(crate) fn letters(text: &str) -> u32 {
+    words(text).last().map_or(0, |last| last.letters_before + last.letters)
+}
+
 struct Word {
     start: usize,
     end: usize,

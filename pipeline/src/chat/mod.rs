@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-mod heard;
+pub(crate) mod heard;
 pub mod history;
 pub mod pieces;
 pub mod spoken;

@@ -11,10 +11,9 @@ use crate::event::{EndReason, EventKind};
 use crate::line::Outbound;
 use crate::pii::Pii;
 use crate::stages::llm::{Request, Think};
-use crate::stages::{Sound, scorer};
+use crate::stages::{Sound, scorer, stt};
 use crate::turn::{Cause, Command, Event, KEYPAD_MARK, Line, Notice, TurnId};
 use crate::vendors::llm::LlmRequest;
-use crate::vendors::stt::SttInput;
 
 /// Fixed lines are pieces, too; their numbers start here so that they never meet the model's.
 pub(super) const LINE_PIECES: u32 = 1 << 31;
@@ -27,9 +26,9 @@ impl Driver {
         match command {
             Command::AskFinal(pause) => {
                 self.pause_asked = self.context.clock.now();
-                self.inform_recogniser(SttInput::Paused(pause), scorer::Input::Score(pause));
+                self.inform_recogniser(stt::Input::Paused(pause), scorer::Input::Score(pause));
             }
-            Command::CommitUtterance => self.inform_recogniser(SttInput::Committed, scorer::Input::Committed),
+            Command::CommitUtterance => self.inform_recogniser(stt::Input::Committed, scorer::Input::Committed),
             Command::StartReply { turn, text, replaces } => self.start_reply(turn, &text, replaces),
             Command::CancelReply(turn) => return self.cancel_reply(turn).await,
             Command::Say { turn, line } => self.say(turn, line),
@@ -146,12 +145,12 @@ impl Driver {
         self.context.emit(Some(id), EventKind::ReplyPiece { piece: number, text: Pii::new(text.clone()) });
         match lines.sound(&text) {
             Some(ulaw) => {
-                let mut taken = self.links.fixed.try_send(Sound::Encoded { turn: id, piece, ulaw }).is_ok();
+                let mut taken = self.links.fixed.try_send(Sound::Line { turn: id, piece, ulaw }).is_ok();
                 if !is_filler {
                     taken &= self.links.fixed.try_send(Sound::End(id)).is_ok();
                 }
                 if !taken {
-                    self.context.emit(Some(id), EventKind::QueueFull { stage: "encode" });
+                    self.context.emit(Some(id), EventKind::QueueFull { stage: "pace" });
                 }
             }
             None if is_filler => {}

@@ -22,21 +22,23 @@ use crate::chat::history::History;
 use crate::event::{EndReason, EventKind};
 use crate::line::{Fence, Outbound};
 use crate::pii::Pii;
-use crate::stages::encode::SharedPlayout;
+use crate::stages::pace::SharedPlayout;
 use crate::stages::llm::Request;
-use crate::stages::{Context, Signal, Sound, scorer};
+use crate::stages::{Context, Signal, Sound, scorer, stt};
 use crate::time::CallTime;
 use crate::tools::{Effect, ToolOutcome, Tools};
 use crate::turn::{Cause, Conversation, Event, TurnId, TurnPolicy};
-use crate::vendors::stt::SttInput;
+use crate::vendors::chain::Chain;
+use crate::vendors::llm::Llm;
 
 /// The driver's ends of the channels.
 pub(super) struct Links {
     pub(super) carrier: mpsc::Sender<Outbound>,
     pub(super) fence: Fence,
     pub(super) live: watch::Sender<TurnId>,
-    pub(super) stt: mpsc::Sender<SttInput>,
+    pub(super) stt: mpsc::Sender<stt::Input>,
     pub(super) scorer: Option<mpsc::Sender<scorer::Input>>,
+    pub(super) models: Chain<dyn Llm>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) fixed: mpsc::Sender<Sound>,
     pub(super) playout: SharedPlayout,
@@ -163,11 +165,12 @@ impl Driver {
             }
             Signal::Mark(name) => self.on_mark(&name),
             Signal::SpeechStarted { onset } => {
-                self.inform_recogniser(SttInput::SpeechStarted, scorer::Input::SpeechStarted);
+                self.inform_recogniser(stt::Input::SpeechStarted, scorer::Input::SpeechStarted);
                 self.tell(Event::SpeechStarted { onset });
             }
             Signal::SpeechSustained { onset } => self.tell(Event::SpeechSustained { onset }),
             Signal::SpeechStopped { end } => self.tell(Event::SpeechStopped { end }),
+            Signal::SttGone => self.tell(Event::SttGone),
             Signal::Interim(text) => {
                 self.context.emit(None, EventKind::TranscriptInterim { text: Pii::new(text.clone()) });
                 self.tell(Event::Interim(text));
@@ -354,7 +357,7 @@ impl Driver {
         self.turn.as_ref()?.timeline.as_ref()
     }
 
-    pub(super) fn inform_recogniser(&self, stt: SttInput, score: scorer::Input) {
+    pub(super) fn inform_recogniser(&self, stt: stt::Input, score: scorer::Input) {
         if self.links.stt.try_send(stt).is_err() {
             self.context.emit(None, EventKind::QueueFull { stage: "stt" });
         }

@@ -103,14 +103,16 @@ impl FixedLines {
 async fn encoded(tts: &dyn Tts, request: SpeakRequest) -> Result<Bytes, VendorError> {
     let mut resampler = Resampler::new(tts.sample_rate(), SampleRate::TELEPHONY);
     let mut samples = Vec::new();
+    let mut bytes = Vec::new();
     let mut events = tts.speak(request);
     while let Some(event) = events.next().await {
-        if let TtsEvent::Audio(audio) = event? {
-            resampler.push(&audio, &mut samples);
+        match event? {
+            TtsEvent::Audio(audio) => resampler.push(&audio, &mut samples),
+            TtsEvent::Ulaw(ulaw) => bytes.extend_from_slice(&ulaw),
+            TtsEvent::Words(_) => {}
         }
     }
     resampler.flush(&mut samples);
-    let mut bytes = Vec::with_capacity(samples.len());
     ulaw::encode_into(&samples, &mut bytes);
     let frame = SampleRate::TELEPHONY.samples_per_frame();
     bytes.resize(bytes.len().next_multiple_of(frame), ulaw::SILENCE);

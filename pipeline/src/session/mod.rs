@@ -17,18 +17,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::audio::SampleRate;
 use crate::audio::playout::{Playout, PlayoutSettings};
 use crate::event::{EndReason, EventKind, EventSink};
 use crate::line::{Fence, Inbound, Outbound};
 use crate::pii::Pii;
-use crate::stages::{self, Context, decode, encode, llm, resample, scorer, stt, tts, vad};
+use crate::stages::{self, Context, decode, llm, pace, scorer, stt, tts, vad};
 use crate::time::CallClock;
 use crate::tools::Tools;
 use crate::turn::{TurnId, TurnPolicy};
 use crate::vad::{Referee, SpeechDetector, VadSettings, WebRtcVad};
+use crate::vendors::chain::Chain;
 use crate::vendors::llm::Llm;
 use crate::vendors::stt::{Stt, TurnDetector};
 use crate::vendors::tts::Tts;
@@ -38,15 +39,18 @@ use lines::FixedLines;
 /// already on its way is not torn. Shorter than the second in which a call's tasks must end.
 const LAST_TOOLS: Duration = Duration::from_millis(800);
 
+/// How long stages may take to end by themselves: a vendor's line takes its leave in less.
+const LEAVE: Duration = Duration::from_millis(600);
+
 /// The vendors of a call.
 #[derive(Clone)]
 pub struct Vendors {
-    /// The ear.
-    pub stt: Arc<dyn Stt>,
-    /// The brain.
-    pub llm: Arc<dyn Llm>,
-    /// The mouth.
-    pub tts: Arc<dyn Tts>,
+    /// Ears, in the order in which they are asked.
+    pub stt: Chain<dyn Stt>,
+    /// Brains.
+    pub llm: Chain<dyn Llm>,
+    /// Mouths.
+    pub tts: Chain<dyn Tts>,
     /// Judges pauses by their sound; without one the words and the silence decide.
     pub turn_detector: Option<Arc<dyn TurnDetector>>,
 }
@@ -125,10 +129,15 @@ pub async fn run(setup: CallSetup, line: Line, ends: Ends) -> EndReason {
         EventKind::CallAnswered { agent: Arc::clone(&setup.agent), from: setup.from.clone(), to: setup.to.clone() },
     );
     let mut tasks = JoinSet::new();
-    let (driver, ends_kill) = wire(setup, line, ends, &context, &mut tasks);
-    let mut driver = driver;
-    let reason = ends_kill.run_until_cancelled(driver.run(signals)).await.unwrap_or(EndReason::Draining);
+    let Ends { close, cancel } = ends;
+    let leaving = CancellationToken::new();
+    let mut driver = wire(setup, line, (close, leaving.clone()), &context, &mut tasks);
+    let reason = cancel.run_until_cancelled(driver.run(signals)).await.unwrap_or(EndReason::Draining);
     driver.finish(LAST_TOOLS).await;
+    // With its inputs gone every stage ends by itself, and vendors are told goodbye.
+    drop(driver);
+    leaving.cancel();
+    let _ = timeout(LEAVE, async { while tasks.join_next().await.is_some() {} }).await;
     tasks.shutdown().await;
     context.emit(None, EventKind::CallEnded { reason, lasted: clock.now().since_answer() });
     reason
@@ -138,65 +147,61 @@ pub async fn run(setup: CallSetup, line: Line, ends: Ends) -> EndReason {
 fn wire(
     setup: CallSetup,
     line: Line,
-    ends: Ends,
+    (close, leaving): (CancellationToken, CancellationToken),
     context: &Context,
     tasks: &mut JoinSet<()>,
-) -> (driver::Driver, CancellationToken) {
-    let Vendors { stt: recogniser, llm: model, tts: synthesiser, turn_detector } = setup.vendors;
+) -> driver::Driver {
+    let Vendors { stt: recognisers, llm: models, tts: voices, turn_detector } = setup.vendors;
     let (live, live_rx) = watch::channel(TurnId(0));
     let playout = Arc::new(Mutex::new(Playout::new(setup.playout)));
+    let mut policy = setup.policy;
+    if turn_detector.is_none() {
+        // No opinion is coming, so none is waited for.
+        policy.unscored_after = policy.sure_after;
+    }
 
     // The way in.
     let (decoded, to_vad) = mpsc::channel(stages::INBOUND_FRAMES);
-    let (detected, to_resample) = mpsc::channel(stages::INBOUND_FRAMES);
-    tasks.spawn(decode::run(line.inbound, decoded, context.clone()));
-    let detector = SpeechDetector::new(setup.vad, Box::new(WebRtcVad::new()), setup.referee);
-    tasks.spawn(vad::run(to_vad, detected, detector, setup.policy.barge_in_after, context.clone()));
-    let stt_line = recogniser.open();
-    let scorer = turn_detector.map(|model| {
+    let (to_stt, stt_inputs) = mpsc::channel(stt::INPUTS);
+    let to_scorer = turn_detector.map(|model| {
         let (inputs, rx) = mpsc::channel(scorer::INPUTS);
-        let rate = model.sample_rate();
         tasks.spawn(scorer::run(rx, model, context.clone()));
-        (rate, inputs)
+        inputs
     });
-    tasks.spawn(resample::run_inbound(
-        to_resample,
-        (recogniser.sample_rate(), stt_line.input.clone()),
-        scorer.clone(),
-        context.clone(),
-    ));
-    tasks.spawn(stt_line.driver);
-    tasks.spawn(stt::run(stt_line.events, context.clone()));
+    let listeners = vad::Listeners { stt: to_stt.clone(), scorer: to_scorer.clone() };
+    let detector = SpeechDetector::new(setup.vad, Box::new(WebRtcVad::new()), setup.referee);
+    let decoding = decode::run(line.inbound, decoded, context.clone());
+    tasks.spawn(async move { leaving.run_until_cancelled_owned(decoding).await.unwrap_or_default() });
+    tasks.spawn(vad::run(to_vad, listeners, detector, policy.barge_in_after, context.clone()));
+    tasks.spawn(stt::run(stt_inputs, recognisers, context.clone()));
 
     // The way out.
     let (requests, to_llm) = mpsc::channel(llm::REQUESTS);
     let (speak, to_tts) = mpsc::channel(stages::PIECES);
-    let (spoken, to_resample) = mpsc::channel(stages::OUTBOUND_CHUNKS);
-    let (resampled, to_encode) = mpsc::channel(stages::OUTBOUND_CHUNKS);
-    let (fixed, to_encode_lines) = mpsc::channel(stages::LINES);
-    let rate: SampleRate = synthesiser.sample_rate();
-    tasks.spawn(llm::run(to_llm, model, speak, context.clone()));
-    tasks.spawn(tts::run(to_tts, synthesiser, setup.voice, spoken, live_rx.clone(), context.clone()));
-    tasks.spawn(resample::run_outbound(to_resample, resampled, rate, line.fence.clone()));
-    let egress = encode::Egress {
+    let (spoken, to_pace) = mpsc::channel(stages::OUTBOUND_CHUNKS);
+    let (fixed, to_pace_lines) = mpsc::channel(stages::LINES);
+    tasks.spawn(llm::run(to_llm, models.clone(), speak, context.clone()));
+    tasks.spawn(tts::run(to_tts, voices, setup.voice, spoken, live_rx.clone(), context.clone()));
+    let egress = pace::Egress {
         carrier: line.outbound.clone(),
         playout: Arc::clone(&playout),
         live: live_rx,
         lead: setup.playout_lead,
     };
-    tasks.spawn(encode::run(to_encode_lines, to_encode, egress, context.clone()));
+    tasks.spawn(pace::run(to_pace_lines, to_pace, egress, context.clone()));
 
-    let driver = driver::Driver::new(
+    driver::Driver::new(
         driver::Links {
             carrier: line.outbound,
             fence: line.fence,
             live,
-            stt: stt_line.input,
-            scorer: scorer.map(|(_, inputs)| inputs),
+            stt: to_stt,
+            scorer: to_scorer,
+            models,
             requests,
             fixed,
             playout,
-            close: ends.close,
+            close,
         },
         driver::Script {
             lines: setup.lines,
@@ -206,8 +211,7 @@ fn wire(
             normalise: setup.normalise,
             system_prompt: setup.system_prompt,
         },
-        setup.policy,
+        policy,
         context.clone(),
-    );
-    (driver, ends.cancel)
+    )
 }

@@ -30,6 +30,8 @@ const RESYNC: Duration = Duration::from_millis(200);
 /// A frame of caller audio and when it ended.
 #[derive(Debug, Clone, Copy)]
 pub struct TimedFrame {
+    /// As the carrier sent it, for those who take it so.
+    pub ulaw: Frame<u8>,
     /// The samples.
     pub samples: Frame<i16>,
     /// When its last sample was spoken, as far as we can know.
@@ -50,7 +52,6 @@ pub enum Heard {
 pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>, context: Context) {
     let mut decoder = Decoder::default();
     let mut drops = Drops::of("decode");
-    let mut pcm = Vec::with_capacity(FRAME_SAMPLES);
     loop {
         let inbound = match timeout(GAP, carrier.recv()).await {
             Ok(Some(inbound)) => inbound,
@@ -58,15 +59,11 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>
             Err(_) => Inbound::Audio(Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES])),
         };
         match inbound {
-            Inbound::Audio(bytes) => {
-                pcm.clear();
-                ulaw::decode_into(&bytes, &mut pcm);
-                decoder.push(context.clock.now(), &pcm, |frame| {
-                    if next.try_send(Heard::Frame(frame)).is_err() {
-                        drops.count(&context);
-                    }
-                });
-            }
+            Inbound::Audio(bytes) => decoder.push(context.clock.now(), &bytes, |frame| {
+                if next.try_send(Heard::Frame(frame)).is_err() {
+                    drops.count(&context);
+                }
+            }),
             Inbound::Digit(key) => {
                 // Lost only where audio is lost as well.
                 let _ = next.try_send(Heard::Key(context.clock.now()));
@@ -79,24 +76,24 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>
     }
 }
 
-/// Cuts samples of any length into frames and gives each its time.
+/// Cuts μ-law of any length into frames, decodes each and gives it its time.
 struct Decoder {
-    framer: Framer20ms<i16>,
+    framer: Framer20ms<u8>,
     clock: MediaClock,
-    complete: Vec<Frame<i16>>,
+    complete: Vec<Frame<u8>>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { framer: Framer20ms::samples(), clock: MediaClock::default(), complete: Vec::new() }
+        Self { framer: Framer20ms::ulaw(), clock: MediaClock::default(), complete: Vec::new() }
     }
 }
 
 impl Decoder {
-    fn push(&mut self, now: CallTime, samples: &[i16], mut emit: impl FnMut(TimedFrame)) {
-        self.framer.push(samples, &mut self.complete);
-        for samples in self.complete.drain(..) {
-            emit(TimedFrame { samples, end: self.clock.tick(now) });
+    fn push(&mut self, now: CallTime, bytes: &[u8], mut emit: impl FnMut(TimedFrame)) {
+        self.framer.push(bytes, &mut self.complete);
+        for ulaw in self.complete.drain(..) {
+            emit(TimedFrame { samples: ulaw.map(ulaw::decode), ulaw, end: self.clock.tick(now) });
         }
     }
 }

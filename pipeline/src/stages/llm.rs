@@ -1,9 +1,11 @@
 //! The model's stage: one request at a time becomes speakable pieces and tool calls.
-
-use std::sync::Arc;
+//!
+//! A model that fails before its first word makes room for the next in the chain at once. One that
+//! fails later does not: the caller has heard its words.
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, Signal, Speak};
@@ -13,6 +15,7 @@ use crate::event::EventKind;
 use crate::pii::Pii;
 use crate::turn::TurnId;
 use crate::vendors::VendorError;
+use crate::vendors::chain::Chain;
 use crate::vendors::llm::{Llm, LlmEvent, LlmRequest};
 
 /// Requests waiting for the model. Cancelled ones leave at once, so it never fills in practice; a
@@ -49,7 +52,7 @@ pub struct Think {
 /// Runs until its input ends. Cancelling a request drops the vendor's stream.
 pub async fn run(
     mut requests: mpsc::Receiver<Request>,
-    llm: Arc<dyn Llm>,
+    models: Chain<dyn Llm>,
     speak: mpsc::Sender<Speak>,
     context: Context,
 ) {
@@ -58,10 +61,8 @@ pub async fn run(
             Request::Think(Think { turn, request, next_piece, cancel }) => {
                 let mut answer =
                     Answer { turn, next_piece, markup: SpokenText::new(), speak: &speak, context: &context };
-                let outcome = cancel.run_until_cancelled(answer.stream(llm.as_ref(), request)).await;
-                if let Some(Err(error)) = outcome {
-                    let (vendor, kind) = (error.vendor(), error.kind());
-                    context.emit(Some(turn), EventKind::VendorFailed { stage: "llm", vendor, kind });
+                let outcome = cancel.run_until_cancelled(answer.of_any(&models, request)).await;
+                if let Some(Err(_)) = outcome {
                     context.signal(Signal::LlmFailed(turn)).await;
                 }
             }
@@ -77,6 +78,16 @@ pub async fn run(
     }
 }
 
+/// No model gave an answer; what failed was told.
+struct Unanswered;
+
+/// Whether anything of an answer was handed on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
+}
+
 /// One answer on its way out.
 struct Answer<'a> {
     turn: TurnId,
@@ -87,15 +98,42 @@ struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    async fn stream(&mut self, llm: &dyn Llm, request: LlmRequest) -> Result<(), VendorError> {
+    /// The answer of the first model that begins one.
+    async fn of_any(&mut self, models: &Chain<dyn Llm>, request: LlmRequest) -> Result<(), Unanswered> {
+        let turn = Some(self.turn);
+        let mut place = models.first(Instant::now());
+        loop {
+            let model = models.vendor(place);
+            let Err((begun, error)) = self.of(model.as_ref(), request.clone()).await else {
+                models.succeeded(place);
+                return Ok(());
+            };
+            let now = Instant::now();
+            models.failed(place, now, &error);
+            let (vendor, kind) = (error.vendor(), error.kind());
+            self.context.emit(turn, EventKind::VendorFailed { stage: "llm", vendor, kind });
+            match models.after(place, now) {
+                Some(next) if begun == Begun::No => {
+                    let (from, to) = (model.name(), models.vendor(next).name());
+                    self.context.emit(turn, EventKind::VendorReplaced { stage: "llm", from, to });
+                    place = next;
+                }
+                _ => return Err(Unanswered),
+            }
+        }
+    }
+
+    /// The answer of one model.
+    async fn of(&mut self, model: &dyn Llm, request: LlmRequest) -> Result<(), (Begun, VendorError)> {
         let turn = self.turn;
-        let mut events = llm.answer(request);
+        let mut events = model.answer(request);
         let mut cutter = PieceCutter::new();
         let mut calls = Vec::new();
-        let mut first = true;
+        let mut begun = Begun::No;
         while let Some(event) = events.next().await {
-            let event = event?;
-            if std::mem::take(&mut first) {
+            let event = event.map_err(|error| (begun, error))?;
+            if begun == Begun::No {
+                begun = Begun::Yes;
                 self.context.signal(Signal::FirstToken(turn)).await;
             }
             match event {
@@ -121,7 +159,7 @@ impl Answer<'_> {
                 }
             }
         }
-        Err(VendorError::Failed { vendor: llm.name(), kind: "the answer broke off".to_owned() })
+        Err((begun, VendorError::Failed { vendor: model.name(), kind: "the answer broke off".to_owned() }))
     }
 
     async fn say(&mut self, piece: &str) {

@@ -3,23 +3,25 @@
 //! The path of one audio frame, in the order of the files:
 //!
 //! ```text
-//! carrier → decode → vad → resample → stt ┐
-//!              (keys, marks)  │   └→ scorer ├→ session (turn-taking)
-//!                             └────────────┘      │
-//! carrier ← encode ← resample ← tts ← llm ←───────┘
+//! carrier → decode ──→ vad ─┬→ stt ───┬→ session (turn-taking)
+//!        (keys, marks)      └→ scorer ┘      │
+//! carrier ← pace ← tts ← llm ←───────────────┘
 //! ```
+//!
+//! Audio travels as the carrier's μ-law. The VAD looks at decoded samples; `stt`, `scorer` and `tts`
+//! convert (`convert`) only for an engine that does not take or give the phone's own format.
 //!
 //! Every stage is an `async fn run` that ends when its input ends or the call's token is
 //! cancelled. What a stage has to say to the session goes into one bounded [`Signal`] channel.
 //!
 //! Caller audio never waits: a stage that cannot hand on a frame drops it and says so. The way
-//! out waits: the synthesiser is held back by the pacing of [`encode`]. A cancelled turn falls
+//! out waits: the synthesiser is held back by the pacing of [`pace`]. A cancelled turn falls
 //! behind the [`Fence`](crate::line::Fence), and every stage drops what belongs to it.
 
+mod convert;
 pub mod decode;
-pub mod encode;
 pub mod llm;
-pub mod resample;
+pub mod pace;
 pub mod scorer;
 pub mod stt;
 pub mod tts;
@@ -53,6 +55,9 @@ pub const PIECES: usize = 8;
 /// Chunks of synthesised audio between two outbound stages, 20 to 60 ms each. When it is full the
 /// synthesiser is held back.
 pub const OUTBOUND_CHUNKS: usize = 64;
+
+/// How long a vendor's line may take its leave when a call is over.
+pub(crate) const LEAVE: Duration = Duration::from_millis(500);
 
 /// Fixed lines waiting to be sent: a line and its end, twice over. A line that finds it full is lost
 /// and counted.
@@ -98,6 +103,8 @@ pub enum Signal {
         /// Probability that the caller is done.
         probability: f32,
     },
+    /// No recogniser is left that would listen to this call.
+    SttGone,
     /// The model's first words or tool call of a request.
     FirstToken(TurnId),
     /// A piece goes to the synthesiser.
@@ -181,22 +188,22 @@ pub enum Speak {
 /// Audio on its way from the synthesiser to the carrier.
 #[derive(Debug, Clone)]
 pub enum Sound {
-    /// Samples of a piece, mono, at the rate of the channel it travels in.
-    Samples {
+    /// Audio of a piece.
+    Audio {
         /// The turn.
         turn: TurnId,
         /// The piece.
         piece: u32,
-        /// Any length.
-        samples: Vec<i16>,
+        /// μ-law at 8 kHz, any length.
+        ulaw: Bytes,
     },
-    /// A whole piece, already encoded: a fixed line.
-    Encoded {
+    /// A whole piece, made before the call: a fixed line.
+    Line {
         /// The turn.
         turn: TurnId,
         /// The piece.
         piece: u32,
-        /// μ-law at 8 kHz.
+        /// μ-law at 8 kHz, whole frames.
         ulaw: Bytes,
     },
     /// The piece is complete.
@@ -214,7 +221,7 @@ impl Sound {
     /// The turn it belongs to.
     pub fn turn(&self) -> TurnId {
         match self {
-            Self::Samples { turn, .. } | Self::Encoded { turn, .. } | Self::PieceEnd { turn, .. } | Self::End(turn) => {
+            Self::Audio { turn, .. } | Self::Line { turn, .. } | Self::PieceEnd { turn, .. } | Self::End(turn) => {
                 *turn
             }
         }

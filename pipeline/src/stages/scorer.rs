@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
+use super::convert::Widen;
 use super::{Context, Signal};
+use crate::audio::frames::Frame;
 use crate::event::EventKind;
 use crate::turn::PauseId;
 use crate::vendors::VendorError;
@@ -25,9 +27,10 @@ const PRE_ROLL: Duration = Duration::from_millis(400);
 
 /// What the scorer is told.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "almost always audio")]
 pub enum Input {
-    /// Caller audio at the model's rate.
-    Audio(Arc<[i16]>),
+    /// 20 ms of the caller, μ-law.
+    Audio(Frame<u8>),
     /// Speech began; the first time after `Committed` it is the begin of an utterance.
     SpeechStarted,
     /// Judge this pause.
@@ -38,14 +41,15 @@ pub enum Input {
 
 /// Runs until its input ends.
 pub async fn run(mut inputs: mpsc::Receiver<Input>, model: Arc<dyn TurnDetector>, context: Context) {
-    let rate = model.sample_rate().hz() as usize;
-    let mut memory = Memory::new(rate);
+    let rate = model.sample_rate();
+    let mut memory = Memory::new(rate.hz() as usize);
+    let mut widen = Widen::new(rate);
     let mut scoring: Option<(PauseId, BoxFuture<'static, Result<f32, VendorError>>)> = None;
     loop {
         tokio::select! {
             input = inputs.recv() => match input {
                 None => return,
-                Some(Input::Audio(samples)) => memory.push(&samples),
+                Some(Input::Audio(frame)) => memory.push(&widen.convert(&frame)),
                 Some(Input::SpeechStarted) => memory.begin_utterance(),
                 Some(Input::Committed) => memory.end_utterance(),
                 // A newer pause makes the older one's score worthless.

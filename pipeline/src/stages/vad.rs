@@ -1,14 +1,23 @@
-//! Second stage: speech on or off, per frame; the frame goes on to the recogniser's side.
+//! Second stage: speech on or off, per frame; the frame goes on, as the carrier sent it, to the recogniser
+//! and, where there is a turn model, to the scorer.
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::decode::{Heard, TimedFrame};
-use super::{Context, Drops, Signal};
+use super::decode::Heard;
+use super::{Context, Drops, Signal, scorer, stt};
 use crate::event::EventKind;
 use crate::time::CallTime;
 use crate::vad::{SpeechDetector, VadChange};
+
+/// Who hears the caller.
+pub struct Listeners {
+    /// The recogniser's stage.
+    pub stt: mpsc::Sender<stt::Input>,
+    /// The turn model's stage.
+    pub scorer: Option<mpsc::Sender<scorer::Input>>,
+}
 
 /// Runs until its input ends.
 ///
@@ -16,12 +25,12 @@ use crate::vad::{SpeechDetector, VadChange};
 /// to its newest voiced frame, is reported once.
 pub async fn run(
     mut heard: mpsc::Receiver<Heard>,
-    next: mpsc::Sender<TimedFrame>,
+    listeners: Listeners,
     mut detector: SpeechDetector,
     sustained_after: Duration,
     context: Context,
 ) {
-    let mut drops = Drops::of("vad");
+    let mut drops = Drops::of("stt");
     let mut speech = Speech::Silent;
     while let Some(heard) = heard.recv().await {
         let frame = match heard {
@@ -32,8 +41,12 @@ pub async fn run(
             }
         };
         let change = detector.push(frame.end, &frame.samples);
-        if next.try_send(frame).is_err() {
+        if listeners.stt.try_send(stt::Input::Audio(frame.ulaw)).is_err() {
             drops.count(&context);
+        }
+        if let Some(scorer) = &listeners.scorer {
+            // The scorer's ring tolerates a hole; the next frame comes in 20 ms.
+            let _ = scorer.try_send(scorer::Input::Audio(frame.ulaw));
         }
         match change {
             Some(VadChange::SpeechStarted { onset }) => {

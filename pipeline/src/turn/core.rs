@@ -182,6 +182,7 @@ impl Conversation {
             (Ringing { .. }, Event::Answered) => self.say(now, Line::Greeting, 0),
             (state @ Ringing { .. }, _) => state,
             (state, Event::CloseWanted) => self.close(now, state, Cause::CloseWanted, Line::Closing),
+            (state, Event::SttGone) => self.close(now, state, Cause::Failure, Line::Apology),
             (state, Event::Digit(key)) => self.key_pressed(now, state, key),
             (state @ (Listening { .. } | Hearing { .. } | Endpointing { .. }), event) => {
                 self.on_callers_floor(now, state, event)

@@ -117,6 +117,8 @@ pub enum Event {
     },
     /// No vendor could answer or speak.
     ReplyFailed(TurnId),
+    /// No recogniser listens any more.
+    SttGone,
 }
 
 /// Something to be done.

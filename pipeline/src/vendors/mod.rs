@@ -1,12 +1,16 @@
 //! Speech and language vendors: the seams that every vendor, local or remote, implements.
 //!
-//! A vendor's file holds its words (a codec without I/O); connections belong to [`crate::net`].
+//! A vendor's file holds its words (a codec without I/O); connections belong to [`crate::net`]. Several
+//! vendors of one kind stand in for one another in a [`chain`].
 
 use std::time::Duration;
 
 use thiserror::Error;
 
+pub mod breaker;
+pub mod chain;
 pub mod llm;
+pub mod socket;
 pub mod stt;
 pub mod tts;
 

@@ -4,6 +4,7 @@ pub mod chat_completions;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::VendorError;
@@ -52,4 +53,9 @@ pub trait Llm: Send + Sync {
 
     /// Answers the conversation. The stream ends after `Done` or an error; dropping it cancels.
     fn answer(&self, request: LlmRequest) -> BoxStream<'static, Result<LlmEvent, VendorError>>;
+
+    /// A question is to be expected soon: a vendor behind a connection sees to it that one is open.
+    fn prepare(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }

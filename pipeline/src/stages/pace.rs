@@ -1,4 +1,4 @@
-//! Last stage before the carrier: frames of μ-law, paced on the call's clock.
+//! Last stage before the carrier: whole frames of μ-law, paced on the call's clock.
 //!
 //! The carrier buffers what it gets, so audio goes out ahead of the caller's ear, but never more
 //! than the lead: that much may have to be cleared when the caller interrupts. The ledger
@@ -14,9 +14,8 @@ use tokio::time::sleep_until;
 
 use super::tts::fenced_off;
 use super::{Context, Signal, Sound};
-use crate::audio::frames::{FRAME_SAMPLES, Frame, Framer20ms};
+use crate::audio::frames::{FRAME_SAMPLES, Framer20ms};
 use crate::audio::playout::Playout;
-use crate::audio::ulaw;
 use crate::line::Outbound;
 use crate::turn::TurnId;
 
@@ -27,7 +26,7 @@ const BATCH: usize = 5 * FRAME_SAMPLES;
 /// The ledger of one call, shared by this stage and the session; locked for moments only.
 pub type SharedPlayout = Arc<Mutex<Playout>>;
 
-/// Where encoded audio goes.
+/// Where audio goes.
 pub struct Egress {
     /// To the carrier's writer.
     pub carrier: mpsc::Sender<Outbound>,
@@ -47,7 +46,7 @@ pub async fn run(
     egress: Egress,
     context: Context,
 ) {
-    let mut stage = Stage { egress, context, framer: Framer20ms::samples(), frames: Vec::new(), newest: TurnId(0) };
+    let mut stage = Stage { egress, context, rest: Framer20ms::ulaw(), newest: TurnId(0) };
     loop {
         let sound = tokio::select! {
             biased;
@@ -67,8 +66,8 @@ pub async fn run(
 struct Stage {
     egress: Egress,
     context: Context,
-    framer: Framer20ms<i16>,
-    frames: Vec<Frame<i16>>,
+    /// The part of a frame that waits for the next audio of its piece.
+    rest: Framer20ms<u8>,
     newest: TurnId,
 }
 
@@ -85,23 +84,18 @@ impl Stage {
         }
         if turn != self.newest {
             self.newest = turn;
-            self.framer.clear();
+            self.rest.clear();
         }
         match sound {
-            Sound::Samples { piece, samples, .. } => {
-                self.framer.push(&samples, &mut self.frames);
-                self.send_frames(turn, piece).await
-            }
-            Sound::Encoded { piece, ulaw, .. } => {
-                for batch in 0..ulaw.len().div_ceil(BATCH) {
-                    let end = ulaw.len().min((batch + 1) * BATCH);
-                    self.send(turn, piece, ulaw.slice(batch * BATCH..end)).await?;
-                }
+            Sound::Audio { piece, ulaw, .. } => self.send_frames(turn, piece, ulaw).await,
+            Sound::Line { piece, ulaw, .. } => {
+                self.send_batches(turn, piece, &ulaw).await?;
                 self.mark(turn, piece).await
             }
             Sound::PieceEnd { piece, .. } => {
-                self.frames.extend(self.framer.finish());
-                self.send_frames(turn, piece).await?;
+                if let Some(last) = self.rest.finish() {
+                    self.send(turn, piece, Bytes::copy_from_slice(&last)).await?;
+                }
                 self.mark(turn, piece).await
             }
             Sound::End(_) => {
@@ -113,14 +107,26 @@ impl Stage {
         }
     }
 
-    async fn send_frames(&mut self, turn: TurnId, piece: u32) -> Result<(), Stop> {
-        let frames = std::mem::take(&mut self.frames);
-        for batch in frames.chunks(BATCH / FRAME_SAMPLES) {
-            let bytes: Vec<u8> = batch.iter().flatten().map(|&sample| ulaw::encode(sample)).collect();
-            self.send(turn, piece, Bytes::from(bytes)).await?;
+    /// Sends whole frames; bytes are copied only where a frame was begun by the audio before.
+    async fn send_frames(&mut self, turn: TurnId, piece: u32, mut ulaw: Bytes) -> Result<(), Stop> {
+        let missing = self.rest.missing();
+        if missing < FRAME_SAMPLES {
+            let joint = ulaw.split_to(missing.min(ulaw.len()));
+            if let Some(frame) = self.rest.fill(&joint) {
+                self.send(turn, piece, Bytes::copy_from_slice(&frame)).await?;
+            }
         }
-        self.frames = frames;
-        self.frames.clear();
+        let whole = ulaw.split_to(ulaw.len() - ulaw.len() % FRAME_SAMPLES);
+        // Kept before anything is awaited, so that a cancelled send loses nothing but its turn.
+        let rest = self.rest.fill(&ulaw);
+        debug_assert!(rest.is_none(), "less than a frame completes none");
+        self.send_batches(turn, piece, &whole).await
+    }
+
+    async fn send_batches(&mut self, turn: TurnId, piece: u32, ulaw: &Bytes) -> Result<(), Stop> {
+        for start in (0..ulaw.len()).step_by(BATCH) {
+            self.send(turn, piece, ulaw.slice(start..ulaw.len().min(start + BATCH))).await?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,197 @@
+//! The voice of a call: its line, and who stands in when it is lost.
+//!
+//! [`Mouth`] holds at most one line, opened when the call begins, so that no piece waits for a handshake.
+//! A line that dies while nobody speaks is opened anew at once, if it had been up for a while, else
+//! when the next piece wants it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::unsaid::{Pace, Unsaid};
+use crate::audio::SampleRate;
+use crate::event::EventKind;
+use crate::stages::{Context, LEAVE};
+use crate::turn::TurnId;
+use crate::vendors::VendorError;
+use crate::vendors::chain::Chain;
+use crate::vendors::tts::{LINE_PIECES, PIECE_EVENTS, Piece, SpeakRequest, Tts, TtsEvent, TtsLine, TtsSignal};
+
+/// A line that was up for so long is worth another at once.
+const LIVED: Duration = Duration::from_secs(5);
+
+pub(super) struct Mouth {
+    chain: Chain<dyn Tts>,
+    voice: Arc<str>,
+    context: Context,
+    place: usize,
+    line: Option<Live>,
+    /// Of the vendor at `place`.
+    pace: Option<Pace>,
+    /// Whether the vendor at `place` was dialled anew since it last spoke a whole piece.
+    retried: bool,
+}
+
+/// An open line.
+struct Live {
+    pieces: mpsc::Sender<Piece>,
+    driver: JoinSet<Result<(), VendorError>>,
+    connecting: Option<oneshot::Receiver<Duration>>,
+    since: Option<Instant>,
+}
+
+/// A piece that is being spoken.
+pub(super) enum Saying {
+    /// By a line.
+    Line { vendor: &'static str, events: mpsc::Receiver<Result<TtsSignal, VendorError>> },
+    /// By a vendor without lines.
+    Stream(BoxStream<'static, Result<TtsEvent, VendorError>>),
+}
+
+impl Saying {
+    /// What comes next. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<TtsSignal, VendorError> {
+        match self {
+            Self::Line { vendor, events } => events.recv().await.unwrap_or_else(|| Err(lost(vendor))),
+            Self::Stream(events) => events.next().await.map_or(Ok(TtsSignal::PieceDone), |e| e.map(TtsSignal::Event)),
+        }
+    }
+}
+
+impl Mouth {
+    pub(super) fn open(chain: Chain<dyn Tts>, voice: Arc<str>, context: Context) -> Self {
+        let place = chain.first(Instant::now());
+        let mut mouth = Self { chain, voice, context, place, line: None, pace: None, retried: false };
+        mouth.dial();
+        mouth
+    }
+
+    /// The vendor's name.
+    pub(super) fn name(&self) -> &'static str {
+        self.chain.vendor(self.place).name()
+    }
+
+    /// The rate of the vendor's samples.
+    pub(super) fn sample_rate(&self) -> SampleRate {
+        self.chain.vendor(self.place).sample_rate()
+    }
+
+    /// How fast the vendor speaks, once known.
+    pub(super) fn pace(&self) -> Option<Pace> {
+        self.pace
+    }
+
+    /// Looks after the line between two pieces; returns when something happened to it.
+    pub(super) async fn watch(&mut self) {
+        let Some(live) = &mut self.line else { return std::future::pending().await };
+        let outcome = tokio::select! {
+            biased;
+            took = connected(&mut live.connecting) => return self.connected(took),
+            outcome = live.driver.join_next() => outcome,
+        };
+        let lived = live.since.is_some_and(|since| since.elapsed() >= LIVED);
+        self.line = None;
+        if let Some(Ok(Err(error))) = outcome {
+            self.chain.failed(self.place, Instant::now(), &error);
+            self.report(None, &error);
+        }
+        if lived {
+            self.dial();
+        }
+    }
+
+    /// Begins a piece.
+    pub(super) fn say(&mut self, request: SpeakRequest) -> Result<Saying, VendorError> {
+        if self.line.as_ref().is_none_or(|live| live.pieces.is_closed()) {
+            self.dial();
+        }
+        let vendor = self.name();
+        let Some(live) = &self.line else { return Ok(Saying::Stream(self.chain.vendor(self.place).speak(request))) };
+        let (events, listener) = mpsc::channel(PIECE_EVENTS);
+        match live.pieces.try_send(Piece { request, events }) {
+            Ok(()) => Ok(Saying::Line { vendor, events: listener }),
+            // Earlier pieces were cancelled and the line has not even noticed: it hangs.
+            Err(_) => Err(lost(vendor)),
+        }
+    }
+
+    /// A piece was spoken whole.
+    pub(super) fn spoke(&mut self, piece: &Unsaid) {
+        self.chain.succeeded(self.place);
+        self.retried = false;
+        self.pace = piece.pace().or(self.pace);
+        if let Some(live) = &mut self.line
+            && let Some(Ok(took)) = live.connecting.take().map(|mut connecting| connecting.try_recv())
+        {
+            self.connected(took);
+        }
+    }
+
+    /// The vendor failed at a piece. True when somebody can go on: the next in the chain, or the same
+    /// vendor on a new line where nobody else is.
+    pub(super) fn failed(&mut self, turn: Option<TurnId>, error: &VendorError) -> bool {
+        let now = Instant::now();
+        self.report(turn, error);
+        self.chain.failed(self.place, now, error);
+        self.line = None;
+        if let Some(next) = self.chain.after(self.place, now) {
+            let (from, to) = (self.name(), self.chain.vendor(next).name());
+            self.context.emit(turn, EventKind::VendorReplaced { stage: "tts", from, to });
+            (self.place, self.pace, self.retried) = (next, None, false);
+            return true;
+        }
+        error.is_retryable() && !std::mem::replace(&mut self.retried, true)
+    }
+
+    /// The call is over: the line may take its leave.
+    pub(super) async fn close(self) {
+        if let Some(Live { pieces, mut driver, .. }) = self.line {
+            drop(pieces);
+            // A vendor that does not let go is left.
+            let _ = timeout(LEAVE, driver.join_next()).await;
+        }
+    }
+
+    fn dial(&mut self) {
+        self.line = self.chain.vendor(self.place).open(&self.voice).map(|line| {
+            let TtsLine { pieces, connected, driver: work } = line;
+            debug_assert!(pieces.max_capacity() <= LINE_PIECES, "a line that queues more hides that it hangs");
+            let mut driver = JoinSet::new();
+            driver.spawn(work);
+            Live { pieces, driver, connecting: Some(connected), since: None }
+        });
+    }
+
+    fn connected(&mut self, took: Duration) {
+        let vendor = self.name();
+        if let Some(live) = &mut self.line {
+            live.since = Some(Instant::now());
+            self.context.emit(None, EventKind::VendorConnected { stage: "tts", vendor, took });
+        }
+    }
+
+    fn report(&self, turn: Option<TurnId>, error: &VendorError) {
+        let (vendor, kind) = (error.vendor(), error.kind());
+        self.context.emit(turn, EventKind::VendorFailed { stage: "tts", vendor, kind });
+    }
+}
+
+/// Resolves once, when the line is up; never for a line that is not.
+async fn connected(connecting: &mut Option<oneshot::Receiver<Duration>>) -> Duration {
+    let Some(receiver) = connecting else { return std::future::pending().await };
+    let took = receiver.await;
+    *connecting = None;
+    match took {
+        Ok(took) => took,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn lost(vendor: &'static str) -> VendorError {
+    VendorError::Failed { vendor, kind: "the line was lost".to_owned() }
+}
