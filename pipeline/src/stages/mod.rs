@@ -221,9 +221,7 @@ impl Sound {
     /// The turn it belongs to.
     pub fn turn(&self) -> TurnId {
         match self {
-            Self::Audio { turn, .. } | Self::Line { turn, .. } | Self::PieceEnd { turn, .. } | Self::End(turn) => {
-                *turn
-            }
+            Self::Audio { turn, .. } | Self::Line { turn, .. } | Self::PieceEnd { turn, .. } | Self::End(turn) => *turn,
         }
     }
 }

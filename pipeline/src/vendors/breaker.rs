@@ -38,10 +38,18 @@ pub struct Breaker {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    Closed { failures: u32 },
-    Open { until: Instant, lasts: Duration },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+        lasts: Duration,
+    },
     /// One attempt is under way; it counts as failed when it has not ended by then.
-    Trying { until: Instant, lasts: Duration },
+    Trying {
+        until: Instant,
+        lasts: Duration,
+    },
 }
 
 impl Breaker {

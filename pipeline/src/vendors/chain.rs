@@ -108,6 +108,6 @@ mod tests {
         let chain = Chain::from(Arc::new("a"));
         chain.failed(0, now, &refused());
         assert_eq!(chain.first(now), 0);
-        assert_eq!(**chain.vendor(0), *"a");
+        assert_eq!(**chain.vendor(0), "a");
     }
 }

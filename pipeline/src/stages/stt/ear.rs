@@ -166,17 +166,20 @@ impl Ear {
         self.sent += skipped;
     }
 
+    /// Leaves out older pauses, and of the beginnings of speech that then stand side by side all but the
+    /// first, once the line knows of them.
     fn drop_pauses(&mut self) {
         let sent = self.marks_sent;
-        let mut index = 0;
-        let mut sent_and_dropped = 0;
+        let (mut index, mut dropped, mut begun) = (0, 0, false);
         self.marks.retain(|(_, mark)| {
-            let drop = matches!(mark, Mark::Paused(_));
-            sent_and_dropped += usize::from(drop && index < sent);
+            let is_sent = index < sent;
+            let drop = matches!(mark, Mark::Paused(_)) || (begun && is_sent && *mark == Mark::SpeechStarted);
+            begun |= *mark == Mark::SpeechStarted;
+            dropped += usize::from(drop && is_sent);
             index += 1;
             !drop
         });
-        self.marks_sent -= sent_and_dropped;
+        self.marks_sent -= dropped;
     }
 }
 

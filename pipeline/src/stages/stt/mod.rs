@@ -69,7 +69,10 @@ struct Stage {
 enum Line {
     Open(Box<OpenLine>),
     /// The next attempt is due.
-    Waiting { place: usize, at: Instant },
+    Waiting {
+        place: usize,
+        at: Instant,
+    },
     /// Nobody any more.
     Gone,
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use super::socket::{Endpoint, Incoming, Outgoing};
 use super::VendorError;
+use super::socket::{Endpoint, Incoming, Outgoing};
 use crate::audio::SampleRate;
 use crate::audio::frames::Frame;
 use crate::turn::PauseId;

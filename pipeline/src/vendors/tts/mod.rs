@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::sync::{mpsc, oneshot};
 
-use super::socket::{Endpoint, Incoming, Outgoing};
 use super::VendorError;
+use super::socket::{Endpoint, Incoming, Outgoing};
 use crate::audio::SampleRate;
 pub use crate::chat::WordStart;
 
