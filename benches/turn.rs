@@ -16,15 +16,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use voice_pipeline::audio::SampleRate;
 use voice_pipeline::event::{CallEvent, EventSink};
 use voice_pipeline::line::{Fence, Inbound, Outbound};
 use voice_pipeline::session::{self, Ends, Line};
 use voice_pipeline::turn::{TurnId, TurnPolicy};
 use voice_pipeline::vad::VadSettings;
-use voice_pipeline::vendors::stt::{Stt, SttEvent, SttLine};
+use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttLine};
 use voice_testkit::studio::{Cast, FakeVoice, call_setup, silent_frame};
-use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts};
+use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, mouth};
 
 /// Frames come four times as fast as from a carrier, so that a turn takes a tenth of a second. The
 /// call takes its time from the frames, and the measured span holds hardly one.
@@ -46,8 +45,8 @@ impl Stt for Timed {
         self.stt.name()
     }
 
-    fn sample_rate(&self) -> SampleRate {
-        self.stt.sample_rate()
+    fn format(&self) -> AudioFormat {
+        self.stt.format()
     }
 
     fn open(&self) -> SttLine {
@@ -141,12 +140,12 @@ async fn call(turns: u64) -> Duration {
     let count = usize::try_from(turns).expect("criterion asks for few");
     let (finals_tx, finals) = mpsc::channel(1);
     let cast = Cast {
-        stt: Arc::new(Timed {
+        stt: ear(Timed {
             stt: ScriptedStt::new(&vec!["A tee time please."; count], Duration::ZERO),
             finals: finals_tx,
         }),
-        llm: Arc::new(ScriptedLlm::new(&vec![Answer::Says("Sure, when?"); count])),
-        tts: Arc::new(ToneTts::new()),
+        llm: brain(ScriptedLlm::new(&vec![Answer::Says("Sure, when?"); count])),
+        tts: mouth(ToneTts::new()),
         tools: Arc::new(ScriptedTools::new(&[])),
         // The transcript alone ends the turn: no pause is waited out.
         policy: TurnPolicy {

@@ -27,9 +27,6 @@ use voice_pipeline::tools::{Effect, ToolOutcome, ToolSpec, Tools};
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vad::{Referee, VadSettings};
 use voice_pipeline::vendors::VendorError;
-use voice_pipeline::vendors::llm::Llm;
-use voice_pipeline::vendors::stt::{Stt, TurnDetector};
-use voice_pipeline::vendors::tts::Tts;
 
 use crate::agent::{Agent, Agents, CallFacts, TRANSFER_TO_PERSON};
 use crate::backend::{BackendClient, BackendTools};
@@ -48,7 +45,7 @@ pub struct CallSettings {
     pub playout: PlayoutSettings,
     /// `PLAYOUT_LEAD`: how far ahead of the caller's ear audio is sent. Default `1s`.
     pub playout_lead: Duration,
-    /// `TTS_TIMEOUT`: how long the synthesiser may take for the next audio. Default `3s`.
+    /// `TTS_TIMEOUT`: how long the synthesiser may take for the next audio. Default `2s`.
     pub tts_timeout: Duration,
 }
 
@@ -59,7 +56,7 @@ impl Default for CallSettings {
             vad: VadSettings::default(),
             playout: PlayoutSettings::default(),
             playout_lead: Duration::from_secs(1),
-            tts_timeout: Duration::from_secs(3),
+            tts_timeout: Duration::from_secs(2),
         }
     }
 }
@@ -67,34 +64,48 @@ impl Default for CallSettings {
 /// Makes a judge of speech for one call.
 pub type RefereeOfCall = Arc<dyn Fn() -> Box<dyn Referee> + Send + Sync>;
 
-/// Ears and mouth, shared by all agents.
-#[derive(Clone)]
-pub struct Speech {
-    /// The ear.
-    pub stt: Arc<dyn Stt>,
-    /// The mouth.
-    pub tts: Arc<dyn Tts>,
-    /// Judges pauses by their sound.
-    pub turn_detector: Option<Arc<dyn TurnDetector>>,
-    /// Judges noise.
-    pub referee: Option<RefereeOfCall>,
-}
-
-/// An agent with its brain and its synthesised lines.
+/// An agent with its ears, brain and mouth, and its synthesised lines.
 pub struct Desk {
     agent: Arc<Agent>,
-    llm: Arc<dyn Llm>,
+    vendors: Vendors,
+    /// Judges noise.
+    referee: Option<RefereeOfCall>,
     lines: Arc<FixedLines>,
 }
 
 impl Desk {
-    /// Synthesises the agent's fixed lines.
+    /// A desk whose lines are spoken when they are wanted, like everything else the agent says.
+    pub fn new(agent: Arc<Agent>, vendors: Vendors, referee: Option<RefereeOfCall>) -> Self {
+        let lines = Arc::new(FixedLines::silent(line_texts(&agent)));
+        Self { agent, vendors, referee, lines }
+    }
+
+    /// The agent's name.
+    pub fn agent_name(&self) -> &str {
+        &self.agent.name
+    }
+
+    /// Synthesises the agent's fixed lines by the first voice that can.
     ///
     /// # Errors
-    /// The synthesiser's, for the first line it cannot speak.
-    pub async fn open(agent: Arc<Agent>, llm: Arc<dyn Llm>, tts: &dyn Tts) -> Result<Self, VendorError> {
-        let lines = FixedLines::synthesise(line_texts(&agent), tts, &voice_name(&agent), agent.speed).await?;
-        Ok(Self { agent, llm, lines: Arc::new(lines) })
+    /// The last voice's, for the first line it cannot speak.
+    pub async fn record_lines(&mut self) -> Result<(), VendorError> {
+        let (name, speed) = (voice_name(&self.agent), self.agent.speed);
+        let mut recorded = Ok(());
+        for voice in self.vendors.tts.vendors() {
+            let texts = line_texts(&self.agent);
+            match FixedLines::synthesise(texts, voice.as_ref(), &name, speed).await {
+                Ok(lines) => {
+                    self.lines = Arc::new(lines);
+                    return Ok(());
+                }
+                Err(error) => {
+                    tracing::warn!(vendor = voice.name(), %error, "cannot speak the fixed lines");
+                    recorded = Err(error);
+                }
+            }
+        }
+        recorded
     }
 }
 
@@ -111,10 +122,7 @@ pub struct Switchboard {
 }
 
 /// Who answers, once the engines are loaded.
-struct Staff {
-    speech: Speech,
-    desks: HashMap<Arc<str>, Desk>,
-}
+type Staff = HashMap<Arc<str>, Desk>;
 
 impl fmt::Debug for Switchboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,10 +150,10 @@ impl Switchboard {
     }
 
     /// Calls are answered from now on. Only the first time counts.
-    pub fn open(&self, speech: Speech, desks: Vec<Desk>) {
-        let desks = desks.into_iter().map(|desk| (Arc::clone(&desk.agent.name), desk)).collect();
+    pub fn open(&self, desks: Vec<Desk>) {
+        let staff = desks.into_iter().map(|desk| (Arc::clone(&desk.agent.name), desk)).collect();
         // A second opening would change agents under running calls.
-        let _ = self.staff.set(Staff { speech, desks });
+        let _ = self.staff.set(staff);
     }
 
     /// Every running call says its closing line and ends.
@@ -156,7 +164,7 @@ impl Switchboard {
     async fn answer(&self, call: IncomingCall) {
         let IncomingCall { line, leg, cancel, after } = call;
         let Some(staff) = self.staff.get() else { return };
-        let Some(desk) = staff.desks.get(&leg.agent) else { return };
+        let Some(desk) = staff.get(&leg.agent) else { return };
         let agent = &desk.agent;
         let facts = CallFacts {
             caller_number: leg.from.clone(),
@@ -192,15 +200,10 @@ impl Switchboard {
             max_tool_calls: agent.limits.max_tool_calls_per_turn,
             policy: TurnPolicy { call_max: agent.limits.max_call, ..self.settings.policy.clone() },
             vad: self.settings.vad.clone(),
-            referee: staff.speech.referee.as_ref().map(|of_call| of_call()),
+            referee: desk.referee.as_ref().map(|of_call| of_call()),
             playout: self.settings.playout,
             playout_lead: self.settings.playout_lead,
-            vendors: Vendors {
-                stt: Arc::clone(&staff.speech.stt),
-                llm: Arc::clone(&desk.llm),
-                tts: Arc::clone(&staff.speech.tts),
-                turn_detector: staff.speech.turn_detector.clone(),
-            },
+            vendors: desk.vendors.clone(),
             events: Arc::clone(&self.events),
         };
         self.clocks().insert(Arc::clone(&leg.call_sid), CallClock::start());

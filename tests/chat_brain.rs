@@ -35,7 +35,7 @@ use voice_pipeline::tools::Tools;
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vendors::llm::chat_completions::ChatCompletionsSettings;
 use voice_testkit::studio::{Cast, Moment, Studio};
-use voice_testkit::vendors::{ScriptedStt, ScriptedTools, ToneTts, locked};
+use voice_testkit::vendors::{ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth};
 
 /// More than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -108,9 +108,9 @@ impl FakeServer {
             ..ChatCompletionsSettings::default()
         };
         Cast {
-            stt: Arc::new(ScriptedStt::new(utterances, ms(20))),
-            llm: Arc::new(ChatCompletions::new(settings).unwrap()),
-            tts: Arc::new(ToneTts::new()),
+            stt: ear(ScriptedStt::new(utterances, ms(20))),
+            llm: brain(ChatCompletions::new(settings).unwrap()),
+            tts: mouth(ToneTts::new()),
             tools: Arc::new(ScriptedTools::new(&[])),
             policy: TurnPolicy::default(),
         }

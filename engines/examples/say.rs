@@ -52,6 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     wav.write_sample(sample)?;
                 }
             }
+            TtsEvent::Ulaw(_) => unreachable!("the local voice gives samples"),
             TtsEvent::Words(words) => {
                 for word in words {
                     let rest = text.get(word.offset..).unwrap_or_default();

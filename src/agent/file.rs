@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-use super::Lines;
+use super::{AgentVendors, Lines};
 
 /// The whole file.
 #[derive(Deserialize)]
@@ -22,6 +22,8 @@ pub(super) struct AgentFile {
     pub(super) numbers: Vec<String>,
     pub(super) person_number: Option<String>,
     pub(super) lines: Lines,
+    #[serde(default)]
+    pub(super) vendors: AgentVendors,
     #[serde(default)]
     pub(super) limits: LimitsFile,
     #[serde(default)]

@@ -91,6 +91,7 @@ impl Folder {
                 numbers: file.numbers,
                 person_number: file.person_number,
                 lines: file.lines,
+                vendors: file.vendors,
                 limits: Limits {
                     max_call: Duration::from_secs(u64::from(file.limits.max_call_minutes) * 60),
                     max_tool_calls_per_turn: file.limits.max_tool_calls_per_turn,

@@ -119,6 +119,18 @@ impl Lines {
     }
 }
 
+/// The `[vendors]` of an agent, each as the setting of that name has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentVendors {
+    /// As `STT_VENDOR`.
+    pub stt: Option<String>,
+    /// As `LLM_VENDOR`.
+    pub llm: Option<String>,
+    /// As `TTS_VENDOR`.
+    pub tts: Option<String>,
+}
+
 /// What an agent may use up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -160,6 +172,8 @@ pub struct Agent {
     pub person_number: Option<String>,
     /// What the agent says at fixed moments.
     pub lines: Lines,
+    /// Who hears, thinks and speaks for this agent, where that is not what the settings say.
+    pub vendors: AgentVendors,
     /// What the agent may use up.
     pub limits: Limits,
     /// What the agent can do, in the order of its file.

@@ -5,9 +5,12 @@ use std::process::ExitCode;
 use voice_gateway::config::Config;
 use voice_gateway::phone::cli::{self, CallArgs};
 
+use super::engines::Wanted;
 use super::{engines, models, runtime};
 
 pub(crate) fn run(args: CallArgs, config: &Config) -> anyhow::Result<ExitCode> {
-    let speech = engines::load(config, &mut models::show_progress())?;
-    runtime()?.block_on(cli::run(args, speech.tts, speech.stt))
+    let wanted = Wanted { stt: true, tts: true, turn_and_vad: false };
+    let engines = engines::load(config, wanted, &mut models::show_progress())?;
+    let (Some(tts), Some(stt)) = (engines.tts, engines.stt) else { unreachable!("what is wanted is loaded") };
+    runtime()?.block_on(cli::run(args, tts, stt))
 }

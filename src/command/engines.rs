@@ -9,8 +9,10 @@ use voice_engines::tts::{HibariTts, TtsSettings};
 use voice_engines::turn_model::SmartTurn;
 use voice_engines::vad_referee::SileroReferee;
 use voice_engines::weights::{ModelSet, Progress, SttModel, Weights};
-use voice_gateway::call::Speech;
+use voice_gateway::call::RefereeOfCall;
 use voice_gateway::config::{Config, LocalSttModel};
+use voice_pipeline::vendors::stt::{Stt, TurnDetector};
+use voice_pipeline::vendors::tts::Tts;
 
 /// Pauses that may wait for the turn model, over all calls. A pause that finds it full is judged by
 /// its silence.
@@ -21,13 +23,26 @@ pub(crate) fn weights(config: &Config) -> anyhow::Result<Weights> {
     Ok(Weights::locate(config.speech.models_dir.clone(), |name| std::env::var_os(name))?)
 }
 
+/// Which of the local engines a process wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) stt: bool,
+    pub(crate) tts: bool,
+    pub(crate) turn_and_vad: bool,
+}
+
+impl Wanted {
+    pub(crate) const ALL: Self = Self { stt: true, tts: true, turn_and_vad: true };
+    const NONE: Self = Self { stt: false, tts: false, turn_and_vad: false };
+}
+
 /// What the settings make the process load.
-pub(crate) fn model_set(config: &Config) -> ModelSet {
+pub(crate) fn model_set(config: &Config, wanted: Wanted) -> ModelSet {
     let stt = match config.speech.local_stt_model {
         LocalSttModel::Tiny => SttModel::Tiny,
         LocalSttModel::Base => SttModel::Base,
     };
-    ModelSet { stt: Some(stt), ..ModelSet::DEFAULT }
+    ModelSet { stt: wanted.stt.then_some(stt), turn_and_vad: wanted.turn_and_vad, tts: wanted.tts }
 }
 
 /// How the local recogniser works.
@@ -48,18 +63,36 @@ pub(crate) fn tts_settings(config: &Config) -> TtsSettings {
     TtsSettings { queue: config.speech.local_tts_queue, ..TtsSettings::default() }
 }
 
-/// Fetches what is missing and loads everything. Blocks, for seconds when all is there.
-pub(crate) fn load(config: &Config, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Speech> {
-    let paths = weights(config)?.ensure(model_set(config), progress)?;
+/// The local engines that were wanted.
+#[derive(Clone, Default)]
+pub(crate) struct Engines {
+    pub(crate) stt: Option<Arc<dyn Stt>>,
+    pub(crate) tts: Option<Arc<dyn Tts>>,
+    pub(crate) turn_detector: Option<Arc<dyn TurnDetector>>,
+    pub(crate) referee: Option<RefereeOfCall>,
+}
+
+/// Fetches what is missing and loads what is wanted. Blocks, for seconds when all is there.
+pub(crate) fn load(config: &Config, wanted: Wanted, progress: &mut dyn FnMut(Progress)) -> anyhow::Result<Engines> {
+    let mut engines = Engines::default();
+    if wanted == Wanted::NONE {
+        return Ok(engines);
+    }
+    let paths = weights(config)?.ensure(model_set(config, wanted), progress)?;
     let runtime = Runtime::load(&paths.onnxruntime).context("cannot load the engines' runtime")?;
-    let stt = MoonshineStt::load(runtime, &paths.stt, stt_settings(config)).context("cannot load the recogniser")?;
-    let tts = HibariTts::load(runtime, &paths.tts, &tts_settings(config)).context("cannot load the voice")?;
-    let turn = SmartTurn::load(runtime, &paths.smart_turn, TURN_QUEUE).context("cannot load the turn model")?;
-    let silero = SileroReferee::load(runtime, &paths.silero).context("cannot load the speech detector")?;
-    Ok(Speech {
-        stt: Arc::new(stt),
-        tts: Arc::new(tts),
-        turn_detector: Some(Arc::new(turn)),
-        referee: Some(Arc::new(move || Box::new(silero.new_call()))),
-    })
+    if wanted.stt {
+        let stt = MoonshineStt::load(runtime, &paths.stt, stt_settings(config));
+        engines.stt = Some(Arc::new(stt.context("cannot load the recogniser")?));
+    }
+    if wanted.tts {
+        let tts = HibariTts::load(runtime, &paths.tts, &tts_settings(config));
+        engines.tts = Some(Arc::new(tts.context("cannot load the voice")?));
+    }
+    if wanted.turn_and_vad {
+        let turn = SmartTurn::load(runtime, &paths.smart_turn, TURN_QUEUE).context("cannot load the turn model")?;
+        let silero = SileroReferee::load(runtime, &paths.silero).context("cannot load the speech detector")?;
+        engines.turn_detector = Some(Arc::new(turn));
+        engines.referee = Some(Arc::new(move || Box::new(silero.new_call())));
+    }
+    Ok(engines)
 }

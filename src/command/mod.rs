@@ -6,6 +6,7 @@ pub(crate) mod health;
 pub(crate) mod models;
 pub(crate) mod parts;
 pub(crate) mod serve;
+pub(crate) mod vendors;
 
 use anyhow::Context;
 use tokio::runtime::Runtime;

@@ -23,7 +23,7 @@ pub(crate) enum Task {
 
 pub(crate) fn run(task: Task, config: &Config) -> anyhow::Result<ExitCode> {
     let weights = engines::weights(config)?;
-    let set = engines::model_set(config);
+    let set = engines::model_set(config, engines::Wanted::ALL);
     let files = match task {
         Task::List => weights.list(set),
         Task::Fetch => {

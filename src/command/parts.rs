@@ -1,7 +1,5 @@
 //! From settings to the settings of the rooms, which know no environment.
 
-use std::sync::Arc;
-
 use anyhow::Context;
 use voice_engines::forms::{Forms, FormsAgent, FormsTool};
 use voice_gateway::agent::Agent;
@@ -12,11 +10,10 @@ use voice_gateway::telephony::TelephonySettings;
 use voice_gateway::telephony::socket::SocketSettings;
 use voice_gateway::telephony::twilio::signature::SignatureSettings;
 use voice_pipeline::audio::playout::PlayoutSettings;
-use voice_pipeline::net::http::chat_completions::ChatCompletions;
 use voice_pipeline::tools::ToolSpec;
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vad::VadSettings;
-use voice_pipeline::vendors::llm::Llm;
+use voice_pipeline::vendors::deepgram::DeepgramSettings;
 use voice_pipeline::vendors::llm::chat_completions::{self, ChatCompletionsSettings};
 
 pub(crate) fn telephony_settings(config: &Config) -> TelephonySettings {
@@ -85,6 +82,24 @@ pub(crate) fn call_settings(config: &Config) -> CallSettings {
     }
 }
 
+pub(crate) fn deepgram_settings(config: &Config) -> DeepgramSettings {
+    let deepgram = &config.deepgram;
+    DeepgramSettings {
+        api_key: deepgram.api_key.clone(),
+        url: deepgram.url.as_str().trim_end_matches('/').to_owned(),
+        stt_model: deepgram.stt_model.clone(),
+        tts_model: deepgram.tts_model.clone(),
+        language: deepgram.language.clone(),
+        endpointing: deepgram.endpointing,
+        utterance_end: Some(deepgram.utterance_end),
+        smart_format: deepgram.smart_format,
+        keyterms: deepgram.keyterms.clone(),
+        connect_timeout: deepgram.connect_timeout,
+        final_timeout: deepgram.final_timeout,
+        ..DeepgramSettings::default()
+    }
+}
+
 pub(crate) fn backend_settings(config: &Config, base_url: String) -> BackendSettings {
     BackendSettings {
         base_url,
@@ -94,15 +109,8 @@ pub(crate) fn backend_settings(config: &Config, base_url: String) -> BackendSett
     }
 }
 
-/// Who thinks for an agent.
-pub(crate) fn brain(config: &Config, agent: &Agent) -> anyhow::Result<Arc<dyn Llm>> {
-    match config.llm.vendor() {
-        LlmVendor::Forms => Ok(Arc::new(forms(agent)?)),
-        LlmVendor::Chat => Ok(Arc::new(ChatCompletions::new(chat_settings(config))?)),
-    }
-}
-
-fn forms(agent: &Agent) -> anyhow::Result<Forms> {
+/// The scripted agent of an agent's tools.
+pub(crate) fn forms(agent: &Agent) -> anyhow::Result<Forms> {
     let tools = agent.tools.iter().map(|tool| FormsTool {
         spec: ToolSpec {
             name: tool.name.clone(),
@@ -120,12 +128,18 @@ fn forms(agent: &Agent) -> anyhow::Result<Forms> {
     compiled.with_context(|| format!("agent {} has no scripted form", agent.name))
 }
 
-fn chat_settings(config: &Config) -> ChatCompletionsSettings {
+/// How one of the chat-completions servers is asked. `asks_again`: nobody stands in for it.
+pub(crate) fn chat_settings(config: &Config, vendor: LlmVendor, asks_again: bool) -> ChatCompletionsSettings {
     let llm = &config.llm;
-    let base_url = llm.base_url().to_string();
+    let (base_url, api_key, model) = match (vendor, &llm.second_base_url) {
+        (LlmVendor::Chat2, Some(url)) => (url.to_string(), &llm.second_api_key, llm.second_model.as_ref()),
+        _ => (llm.base_url().to_string(), &llm.api_key, None),
+    };
     ChatCompletionsSettings {
-        api_key: llm.api_key.clone(),
-        model: llm.model.clone(),
+        name: if vendor == LlmVendor::Chat2 { "chat2" } else { "chat" },
+        asks_again,
+        api_key: api_key.clone(),
+        model: model.unwrap_or(&llm.model).clone(),
         max_tokens: llm.max_tokens,
         max_tokens_field: match llm.max_tokens_field {
             Some(MaxTokensField::MaxTokens) => chat_completions::MaxTokensField::MaxTokens,
@@ -149,7 +163,7 @@ mod tests {
     use voice_engines::stt::SttSettings;
     use voice_engines::tts::TtsSettings;
 
-    use super::super::engines::{model_set, stt_settings, tts_settings};
+    use super::super::engines::{Wanted, model_set, stt_settings, tts_settings};
     use super::*;
 
     fn config(settings: &[(&'static str, &'static str)]) -> Config {
@@ -162,7 +176,7 @@ mod tests {
         assert_eq!(call_settings(&config), CallSettings::default());
         assert_eq!(stt_settings(&config), SttSettings::default());
         assert_eq!(tts_settings(&config), TtsSettings::default());
-        assert_eq!(model_set(&config), voice_engines::weights::ModelSet::DEFAULT);
+        assert_eq!(model_set(&config, Wanted::ALL), voice_engines::weights::ModelSet::DEFAULT);
     }
 
     #[test]
@@ -189,7 +203,7 @@ mod tests {
 
     #[test]
     fn unset_settings_of_the_model_are_the_rooms_own_defaults() {
-        let (set, default) = (chat_settings(&config(&[])), ChatCompletionsSettings::default());
+        let (set, default) = (chat_settings(&config(&[]), LlmVendor::Chat, true), ChatCompletionsSettings::default());
         assert_eq!(set.base_url, default.base_url);
         assert_eq!(set.model, default.model);
         assert_eq!(set.max_tokens, default.max_tokens);
@@ -201,6 +215,29 @@ mod tests {
         assert_eq!(set.idle_timeout, default.idle_timeout);
         assert!(set.extra_headers.is_empty() && default.extra_headers.is_empty());
         assert!(set.api_key.is_none() && default.api_key.is_none());
+    }
+
+    #[test]
+    fn unset_settings_of_deepgram_are_the_rooms_own_defaults() {
+        let (set, default) = (deepgram_settings(&config(&[])), DeepgramSettings::default());
+        assert!(set.api_key.is_none() && default.api_key.is_none());
+        assert_eq!(format!("{set:?}"), format!("{default:?}"));
+    }
+
+    #[test]
+    fn the_second_server_shares_what_is_not_named_for_it() {
+        let config = config(&[
+            ("LLM_BASE_URL", "http://127.0.0.1:1/v1"),
+            ("LLM_MODEL", "big"),
+            ("OPENAI_API_KEY", "one"),
+            ("LLM2_BASE_URL", "http://127.0.0.1:2/v1"),
+        ]);
+        let second = chat_settings(&config, LlmVendor::Chat2, true);
+        assert_eq!(
+            (second.name, second.base_url.as_str(), second.model.as_str()),
+            ("chat2", "http://127.0.0.1:2/v1", "big")
+        );
+        assert!(second.api_key.is_none(), "a key is never sent to another server");
     }
 
     #[test]
@@ -226,7 +263,7 @@ mod tests {
         assert_eq!(telephony.signature.account_tokens.keys().collect::<Vec<_>>(), ["AC01", "AC02"]);
         assert_eq!(telephony.signature.shared_keys.keys().collect::<Vec<_>>(), ["SK01"]);
         assert!(telephony.signature.allow_unsigned_call_fields);
-        let chat = chat_settings(&config);
+        let chat = chat_settings(&config, LlmVendor::Chat, true);
         assert_eq!(chat.max_tokens_field, chat_completions::MaxTokensField::MaxTokens);
         assert_eq!(chat.extra_body["seed"], 1);
         assert_eq!(chat.extra_headers[0].0, "api-key");

@@ -5,26 +5,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use voice_engines::weights::Progress;
 use voice_gateway::agent::Agents;
 use voice_gateway::backend::BackendClient;
-use voice_gateway::call::{CallSettings, Desk, Reception, Speech, Switchboard};
+use voice_gateway::call::{CallSettings, Desk, Reception, Switchboard};
 use voice_gateway::config::{Config, EventsTarget, LogFormat, Warning};
 use voice_gateway::http::Gateway;
 use voice_gateway::http::serve::{Listener, serve};
 use voice_gateway::observability::{EventHub, Metrics, init_tracing, jsonl, logs};
 
-use super::{engines, parts, runtime};
+use super::engines::{Engines, Wanted};
+use super::vendors::{Plan, Suppliers};
+use super::{engines, parts, runtime, vendors};
 
 /// How long calls may take to say their closing line once the drain time is over.
 const CLOSING: Duration = Duration::from_secs(25);
+
+/// Attempts at recording the fixed lines beyond the first, with growing pauses from 1 s.
+const LINE_ATTEMPTS: usize = 3;
 
 /// How long the tasks of cancelled calls may take to be gone.
 const LAST_TASKS: Duration = Duration::from_secs(2);
@@ -164,30 +170,46 @@ fn observers(config: &Config, background: &mut JoinSet<()>) -> anyhow::Result<Ar
     Ok(Arc::new(hub))
 }
 
-/// Loads the engines, opens a desk for every agent.
+/// Loads the engines that are wanted, opens a desk for every agent.
 async fn open(config: &Config, agents: &Agents, switchboard: &Switchboard) -> anyhow::Result<()> {
-    let speech = load_engines(config).await?;
+    let plans = agents.all().iter().map(|agent| Plan::of(config, agent)).collect::<anyhow::Result<Vec<_>>>()?;
+    let engines = load_engines(config, vendors::wanted(config, &plans)).await?;
+    let mut suppliers = Suppliers::new(config, engines)?;
     let mut desks = Vec::new();
-    for agent in agents.all() {
-        let llm = parts::brain(config, agent)?;
-        let desk = Desk::open(Arc::clone(agent), llm, speech.tts.as_ref()).await;
-        desks.push(desk.with_context(|| format!("cannot speak the fixed lines of agent {}", agent.name))?);
+    for (agent, plan) in agents.all().iter().zip(&plans) {
+        let mut desk = suppliers.desk(Arc::clone(agent), plan)?;
+        record_lines(&mut desk).await;
+        desks.push(desk);
     }
-    switchboard.open(speech, desks);
+    switchboard.open(desks);
     Ok(())
 }
 
-async fn load_engines(config: &Config) -> anyhow::Result<Speech> {
+/// Has the desk's fixed lines spoken once. A voice that is away now is no reason to answer no calls: its
+/// lines are then spoken when they are wanted.
+async fn record_lines(desk: &mut Desk) {
+    let mut pauses = ExponentialBuilder::default().with_max_times(LINE_ATTEMPTS).with_jitter().build();
+    while let Err(error) = desk.record_lines().await {
+        let agent = desk.agent_name().to_owned();
+        let Some(pause) = pauses.next().filter(|_| error.is_retryable()) else {
+            warn!(agent, %error, "fixed lines are not recorded: each is spoken when it is wanted, fillers not at all");
+            return;
+        };
+        sleep(pause).await;
+    }
+}
+
+async fn load_engines(config: &Config, wanted: Wanted) -> anyhow::Result<Engines> {
     // Progress is logged here, while the loading blocks a thread of its own.
     let (progress, mut news) = mpsc::channel(64);
     let config = config.clone();
     let loading = spawn_blocking(move || {
-        engines::load(&config, &mut |step| {
+        engines::load(&config, wanted, &mut |step| {
             // The log may miss a step, never hold one up.
             let _ = progress.try_send(step);
         })
     });
-    info!("loading the speech engines");
+    info!(?wanted, "loading the speech engines");
     let mut logged = 0;
     while let Some(step) = news.recv().await {
         match step {

@@ -6,7 +6,7 @@ use super::declare::{Entry, Section};
 use super::sections;
 
 /// Every section, in the order an operator meets them.
-pub(super) fn sections() -> [Section; 9] {
+pub(super) fn sections() -> [Section; 10] {
     [
         sections::ServerSettings::section(),
         sections::TwilioSettings::section(),
@@ -14,6 +14,7 @@ pub(super) fn sections() -> [Section; 9] {
         sections::AgentSettings::section(),
         sections::SpeechSettings::section(),
         sections::SpeechDetectionSettings::section(),
+        sections::DeepgramSettings::section(),
         sections::LlmSettings::section(),
         sections::TurnSettings::section(),
         sections::ObservabilitySettings::section(),

@@ -26,9 +26,9 @@ pub use environment::{Environment, ProcessEnvironment};
 pub use manual::settings_markdown;
 pub use reader::{ConfigErrors, Problem};
 pub use sections::{
-    AgentSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField, MediaSettings,
-    ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor, TtsVendor, TurnSettings,
-    TwilioSettings,
+    AgentSettings, DeepgramSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
+    MediaSettings, ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor,
+    TtsVendor, TurnModel, TurnSettings, TwilioSettings,
 };
 
 use reader::Reader;
@@ -48,6 +48,8 @@ pub struct Config {
     pub speech: SpeechSettings,
     /// When there is speech.
     pub detection: SpeechDetectionSettings,
+    /// Deepgram.
+    pub deepgram: DeepgramSettings,
     /// Language model.
     pub llm: LlmSettings,
     /// When the floor changes hands.
@@ -82,6 +84,7 @@ impl Config {
             agent: AgentSettings::read(&mut reader),
             speech: SpeechSettings::read(&mut reader),
             detection: SpeechDetectionSettings::read(&mut reader),
+            deepgram: DeepgramSettings::read(&mut reader),
             llm: LlmSettings::read(&mut reader),
             turn: TurnSettings::read(&mut reader),
             observability: ObservabilitySettings::read(&mut reader),
@@ -100,9 +103,26 @@ impl Config {
         if server.listen == server.admin && server.listen.port() != 0 {
             reader.object("ADMIN_ADDR", format!("is {}, which is LISTEN_ADDR too", server.admin));
         }
-        let llm = &self.llm;
-        if llm.vendor() == LlmVendor::Chat && llm.api_key.is_none() && llm.chosen_base_url.is_none() {
-            reader.object("LLM_VENDOR", "is \"chat\", but neither OPENAI_API_KEY nor LLM_BASE_URL is set");
+        let vendors = self.llm.vendors();
+        if vendors.contains(&LlmVendor::Chat)
+            && let Some(missing) = self.missing_for_llm(LlmVendor::Chat)
+        {
+            reader.object("LLM_VENDOR", format!("names \"chat\", but {missing}"));
+        }
+        if vendors.contains(&LlmVendor::Chat2)
+            && let Some(missing) = self.missing_for_llm(LlmVendor::Chat2)
+        {
+            reader.object("LLM_VENDOR", format!("names \"chat2\", but {missing}"));
+        }
+        if let Some(missing) = self.missing_for_deepgram() {
+            for (name, is_named) in [
+                ("STT_VENDOR", self.speech.stt.contains(&SttVendor::Deepgram)),
+                ("TTS_VENDOR", self.speech.tts.contains(&TtsVendor::Deepgram)),
+            ] {
+                if is_named {
+                    reader.object(name, format!("names \"deepgram\", but {missing}"));
+                }
+            }
         }
         let turn = &self.turn;
         if turn.likely > turn.sure {
@@ -120,6 +140,24 @@ impl Config {
             if value < other {
                 reader.object(name, format!("is {value:?}, but must not be below {other_name} ({other:?})"));
             }
+        }
+    }
+
+    /// What Deepgram cannot be used without and is not set.
+    pub fn missing_for_deepgram(&self) -> Option<&'static str> {
+        let is_deepgrams_own = self.deepgram.url.host_str().is_some_and(|host| host.ends_with("deepgram.com"));
+        (is_deepgrams_own && self.deepgram.api_key.is_none()).then_some("DEEPGRAM_API_KEY is not set")
+    }
+
+    /// What a language model cannot be used without and is not set.
+    pub fn missing_for_llm(&self, vendor: LlmVendor) -> Option<&'static str> {
+        let llm = &self.llm;
+        match vendor {
+            LlmVendor::Chat if llm.api_key.is_none() && llm.chosen_base_url.is_none() => {
+                Some("neither OPENAI_API_KEY nor LLM_BASE_URL is set")
+            }
+            LlmVendor::Chat2 if llm.second_base_url.is_none() => Some("LLM2_BASE_URL is not set"),
+            _ => None,
         }
     }
 
@@ -153,6 +191,7 @@ fn names() -> Vec<&'static str> {
         AgentSettings::NAMES,
         SpeechSettings::NAMES,
         SpeechDetectionSettings::NAMES,
+        DeepgramSettings::NAMES,
         LlmSettings::NAMES,
         TurnSettings::NAMES,
         ObservabilitySettings::NAMES,

@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use voice_pipeline::audio::SampleRate;
 use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::ulaw;
 use voice_pipeline::turn::PauseId;
 use voice_pipeline::vendors::VendorError;
-use voice_pipeline::vendors::stt::{Stt, SttEvent, SttInput, SttLine};
+use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttInput, SttLine};
 
 use super::duration_of;
 
@@ -25,7 +26,7 @@ pub(super) const LEAD: Duration = Duration::from_millis(200);
 /// A recogniser that listens to one call.
 pub(super) struct Ear {
     name: &'static str,
-    rate: SampleRate,
+    format: AudioFormat,
     input: mpsc::Sender<SttInput>,
     events: mpsc::Receiver<Result<SttEvent, VendorError>>,
     next_pause: PauseId,
@@ -37,14 +38,7 @@ impl Ear {
         let SttLine { input, events, driver } = stt.open();
         let mut tasks = JoinSet::new();
         tasks.spawn(driver);
-        Self {
-            name: stt.name(),
-            rate: stt.sample_rate(),
-            input,
-            events,
-            next_pause: PauseId::default(),
-            _driver: tasks,
-        }
+        Self { name: stt.name(), format: stt.format(), input, events, next_pause: PauseId::default(), _driver: tasks }
     }
 
     /// The words in a piece of the line (8 kHz). Its first [`LEAD`] comes before the speech.
@@ -55,11 +49,15 @@ impl Ear {
     }
 
     async fn recognise_in_time(&mut self, samples: &[i16]) -> Result<String, VendorError> {
-        let mut resampler = Resampler::new(SampleRate::TELEPHONY, self.rate);
+        let rate = match self.format {
+            AudioFormat::Ulaw => SampleRate::TELEPHONY,
+            AudioFormat::Pcm(rate) => rate,
+        };
+        let mut resampler = Resampler::new(SampleRate::TELEPHONY, rate);
         let mut audio = Vec::new();
         resampler.push(samples, &mut audio);
         resampler.flush(&mut audio);
-        let frame = self.rate.samples_per_frame();
+        let frame = rate.samples_per_frame();
         let lead_frames = LEAD.as_millis() as usize / 20;
         for (index, part) in audio.chunks(frame).enumerate() {
             if index == lead_frames {
@@ -67,7 +65,11 @@ impl Ear {
             }
             let mut part = part.to_vec();
             part.resize(frame, 0);
-            self.tell(SttInput::Audio(part.into())).await?;
+            self.tell(match self.format {
+                AudioFormat::Ulaw => SttInput::Ulaw(std::array::from_fn(|at| ulaw::encode(part[at]))),
+                AudioFormat::Pcm(_) => SttInput::Audio(part.into()),
+            })
+            .await?;
         }
         let pause = self.next_pause;
         self.next_pause = PauseId(pause.0 + 1);

@@ -25,6 +25,7 @@ use voice_pipeline::stages::tts::Voice;
 use voice_pipeline::tools::Tools;
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vad::VadSettings;
+use voice_pipeline::vendors::chain::Chain;
 use voice_pipeline::vendors::llm::Llm;
 use voice_pipeline::vendors::stt::Stt;
 use voice_pipeline::vendors::tts::Tts;
@@ -36,12 +37,12 @@ const FRAME_SAMPLES: usize = 160;
 
 /// The parts of a call that a test wants to be its own.
 pub struct Cast {
-    /// The ear.
-    pub stt: Arc<dyn Stt>,
-    /// The brain.
-    pub llm: Arc<dyn Llm>,
-    /// The mouth.
-    pub tts: Arc<dyn Tts>,
+    /// Ears.
+    pub stt: Chain<dyn Stt>,
+    /// Brains.
+    pub llm: Chain<dyn Llm>,
+    /// Mouths.
+    pub tts: Chain<dyn Tts>,
     /// The hands.
     pub tools: Arc<dyn Tools>,
     /// The numbers of turn-taking.

@@ -11,9 +11,25 @@ use voice_pipeline::audio::SampleRate;
 use voice_pipeline::chat::{Message, ToolCall};
 use voice_pipeline::tools::{Effect, ToolOutcome, ToolSpec, Tools};
 use voice_pipeline::vendors::VendorError;
+use voice_pipeline::vendors::chain::Chain;
 use voice_pipeline::vendors::llm::{Finish, Llm, LlmEvent, LlmRequest};
-use voice_pipeline::vendors::stt::{Stt, SttEvent, SttInput, SttLine, TurnDetector};
+use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttInput, SttLine, TurnDetector};
 use voice_pipeline::vendors::tts::{SpeakRequest, Tts, TtsEvent};
+
+/// A chain of one recogniser.
+pub fn ear(only: impl Stt + 'static) -> Chain<dyn Stt> {
+    Chain::from(Arc::new(only) as Arc<dyn Stt>)
+}
+
+/// A chain of one model.
+pub fn brain(only: impl Llm + 'static) -> Chain<dyn Llm> {
+    Chain::from(Arc::new(only) as Arc<dyn Llm>)
+}
+
+/// A chain of one voice.
+pub fn mouth(only: impl Tts + 'static) -> Chain<dyn Tts> {
+    Chain::from(Arc::new(only) as Arc<dyn Tts>)
+}
 
 /// Hears the utterances of its script, one after the other, whatever the audio says.
 pub struct ScriptedStt {
@@ -33,8 +49,8 @@ impl Stt for ScriptedStt {
         "scripted"
     }
 
-    fn sample_rate(&self) -> SampleRate {
-        SampleRate::TELEPHONY
+    fn format(&self) -> AudioFormat {
+        AudioFormat::Ulaw
     }
 
     fn open(&self) -> SttLine {
@@ -55,7 +71,7 @@ impl Stt for ScriptedStt {
                         }
                     }
                     SttInput::Committed if std::mem::take(&mut asked) => drop(utterances.pop_front()),
-                    SttInput::Committed | SttInput::Audio(_) | SttInput::SpeechStarted => {}
+                    SttInput::Committed | SttInput::Audio(_) | SttInput::Ulaw(_) | SttInput::SpeechStarted => {}
                 }
             }
         };

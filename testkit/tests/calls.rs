@@ -8,7 +8,7 @@ use voice_pipeline::event::{CallEvent, EndReason, EventKind};
 use voice_pipeline::tools::Effect;
 use voice_pipeline::turn::TurnPolicy;
 use voice_testkit::studio::{Cast, Moment, Studio};
-use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, locked};
+use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth};
 
 const BOOK: (&str, Effect, Duration, &str) = ("bookTeeTime", Effect::Changes, ms(5_000), r#"{"code":"GV1"}"#);
 const SEARCH: (&str, Effect, Duration, &str) = ("searchTeeTimes", Effect::Reads, ms(4_000), r#"{"slots":[]}"#);
@@ -19,9 +19,9 @@ const fn ms(millis: u64) -> Duration {
 
 fn cast(utterances: &[&str], answers: &[Answer]) -> Cast {
     Cast {
-        stt: Arc::new(ScriptedStt::new(utterances, ms(80))),
-        llm: Arc::new(ScriptedLlm::new(answers)),
-        tts: Arc::new(ToneTts::new()),
+        stt: ear(ScriptedStt::new(utterances, ms(80))),
+        llm: brain(ScriptedLlm::new(answers)),
+        tts: mouth(ToneTts::new()),
         tools: Arc::new(ScriptedTools::new(&[BOOK, SEARCH])),
         policy: TurnPolicy::default(),
     }
@@ -62,7 +62,7 @@ async fn an_interruption_stops_the_reply_and_keeps_what_was_heard() {
     let reply = "We have nine ten and eleven open on Saturday morning for all four of you.";
     let llm = ScriptedLlm::new(&[Answer::Says(reply), Answer::Says("Ten it is.")]);
     let asked = llm.asked();
-    let mut call = Studio::answer(Cast { llm: Arc::new(llm), ..cast(&["What is open?", "Ten please."], &[]) }).await;
+    let mut call = Studio::answer(Cast { llm: brain(llm), ..cast(&["What is open?", "Ten please."], &[]) }).await;
     call.listen().await;
     call.speak(ms(1_000)).await;
     call.wait(ms(1_600)).await;
@@ -86,7 +86,7 @@ async fn a_booking_goes_on_although_the_caller_talks_over_it() {
     let tools = ScriptedTools::new(&[BOOK]);
     let finished = tools.finished();
     let mut call = Studio::answer(Cast {
-        llm: Arc::new(llm),
+        llm: brain(llm),
         tools: Arc::new(tools),
         ..cast(&["Yes, book it.", "Hello, are you there?"], &[])
     })
@@ -140,8 +140,7 @@ async fn a_slow_model_is_waited_for_behind_a_filler() {
 #[tokio::test(start_paused = true)]
 async fn a_piece_without_sound_is_spoken_at_the_second_attempt() {
     let tts = ToneTts::mute_at(&[0]);
-    let mut call =
-        Studio::answer(Cast { tts: Arc::new(tts), ..cast(&["Hello?"], &[Answer::Says("Here I am.")]) }).await;
+    let mut call = Studio::answer(Cast { tts: mouth(tts), ..cast(&["Hello?"], &[Answer::Says("Here I am.")]) }).await;
     call.listen().await;
     let before = call.moments().len();
     call.speak(ms(800)).await;
@@ -154,8 +153,7 @@ async fn a_piece_without_sound_is_spoken_at_the_second_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_mouth_that_stays_shut_ends_the_call_with_the_cached_apology() {
     let tts = ToneTts::mute_at(&[0, 1]);
-    let mut call =
-        Studio::answer(Cast { tts: Arc::new(tts), ..cast(&["Hello?"], &[Answer::Says("Here I am.")]) }).await;
+    let mut call = Studio::answer(Cast { tts: mouth(tts), ..cast(&["Hello?"], &[Answer::Says("Here I am.")]) }).await;
     call.listen().await;
     call.speak(ms(800)).await;
     let (reason, moments, _) = call.until_ended().await;
@@ -190,7 +188,7 @@ async fn silence_is_asked_into_twice() {
 async fn typed_keys_are_the_callers_words() {
     let llm = ScriptedLlm::new(&[Answer::Says("Thank you.")]);
     let asked = llm.asked();
-    let mut call = Studio::answer(Cast { llm: Arc::new(llm), ..cast(&[], &[]) }).await;
+    let mut call = Studio::answer(Cast { llm: brain(llm), ..cast(&[], &[]) }).await;
     call.listen().await;
     call.press("4821#").await;
     call.listen().await;

@@ -17,7 +17,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use voice_pipeline::audio::SampleRate;
 use voice_pipeline::vendors::VendorError;
-use voice_pipeline::vendors::stt::{Stt, SttEvent, SttInput, SttLine};
+use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttInput, SttLine};
 
 mod moonshine;
 mod tokens;
@@ -103,8 +103,8 @@ impl Stt for MoonshineStt {
         NAME
     }
 
-    fn sample_rate(&self) -> SampleRate {
-        SampleRate::WIDEBAND
+    fn format(&self) -> AudioFormat {
+        AudioFormat::Pcm(SampleRate::WIDEBAND)
     }
 
     fn open(&self) -> SttLine {
@@ -204,6 +204,8 @@ impl Line {
     fn hear(&mut self, input: SttInput) {
         match input {
             SttInput::Audio(samples) => self.utterance.audio(&samples),
+            // Never sent to a recogniser that asked for samples.
+            SttInput::Ulaw(_) => {}
             SttInput::SpeechStarted => self.utterance.speech_started(),
             SttInput::Paused(pause) => self.utterance.paused(pause),
             SttInput::Committed => {

@@ -109,7 +109,7 @@ impl HibariTts {
         loop {
             match said.blocking_recv() {
                 Some(Said::Event(TtsEvent::Audio(chunk))) => samples.extend(chunk),
-                Some(Said::Event(TtsEvent::Words(_))) => {}
+                Some(Said::Event(TtsEvent::Words(_) | TtsEvent::Ulaw(_))) => {}
                 Some(Said::Failed(error)) => return Err(error),
                 Some(Said::End) => return Ok(samples),
                 None => return Err(lost()),

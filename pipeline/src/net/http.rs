@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::vendors::VendorError;
 
 pub mod chat_completions;
+mod pool;
 
 /// Why there is no client.
 #[derive(Debug, Error)]

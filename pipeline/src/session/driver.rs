@@ -7,8 +7,11 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Normalise;
@@ -65,6 +68,8 @@ pub(super) struct Driver {
     pub(super) turn: Option<Turn>,
     pub(super) awaiting_mark: Option<PieceId>,
     pub(super) pause_asked: CallTime,
+    /// Models that are being got ready for a question.
+    preparing: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Why the line is gone, once it is.
     pub(super) gone_for: EndReason,
 }
@@ -108,6 +113,7 @@ impl Driver {
             turn: None,
             awaiting_mark: None,
             pause_asked: CallTime::ZERO,
+            preparing: FuturesUnordered::new(),
             gone_for: EndReason::CallerHungUp,
         }
     }
@@ -115,6 +121,7 @@ impl Driver {
     /// Drives the call until it is over.
     pub(super) async fn run(&mut self, mut signals: mpsc::Receiver<Signal>) -> EndReason {
         self.core.handle_event(self.context.clock.now(), Event::Answered);
+        self.prepare();
         let close = self.links.close.clone();
         let mut closing = false;
         loop {
@@ -133,6 +140,7 @@ impl Driver {
                 () = sleep_until(self.context.clock.instant(deadline)) => {
                     self.core.handle_timeout(self.context.clock.now().max(deadline));
                 }
+                () = next_prepared(&mut self.preparing) => {}
                 () = close.cancelled(), if !closing => {
                     closing = true;
                     self.tell(Event::CloseWanted);
@@ -152,6 +160,14 @@ impl Driver {
         .await;
     }
 
+    /// A question to the model is to be expected: its connection is opened now, not when a caller waits.
+    fn prepare(&mut self) {
+        if self.preparing.is_empty() {
+            let place = self.links.models.first(Instant::now());
+            self.preparing.push(self.links.models.vendor(place).prepare());
+        }
+    }
+
     pub(super) fn tell(&mut self, event: Event) {
         self.core.handle_event(self.context.clock.now(), event);
     }
@@ -166,6 +182,7 @@ impl Driver {
             Signal::Mark(name) => self.on_mark(&name),
             Signal::SpeechStarted { onset } => {
                 self.inform_recogniser(stt::Input::SpeechStarted, scorer::Input::SpeechStarted);
+                self.prepare();
                 self.tell(Event::SpeechStarted { onset });
             }
             Signal::SpeechSustained { onset } => self.tell(Event::SpeechSustained { onset }),
@@ -369,6 +386,13 @@ impl Driver {
 
     pub(super) fn with_playout<T>(&self, look: impl FnOnce(&mut Playout) -> T) -> T {
         look(&mut self.links.playout.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The end of a preparation; never, while there is none.
+async fn next_prepared(preparing: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
+    if preparing.next().await.is_none() {
+        std::future::pending().await
     }
 }
 

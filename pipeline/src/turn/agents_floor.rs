@@ -10,6 +10,9 @@ use crate::time::CallTime;
 /// Words spoken within the last moments of a reply belong to the caller's next turn.
 const REPLY_TAIL: std::time::Duration = std::time::Duration::from_millis(1_500);
 
+/// The longest a caller is left without a sound while a reply is made.
+const LONGEST_SILENCE: std::time::Duration = std::time::Duration::from_millis(2_700);
+
 impl Conversation {
     pub(super) fn answer(
         &mut self,
@@ -199,7 +202,7 @@ impl Conversation {
         match stop {
             None => self.hear(now, utterance),
             Some(Stop { id, speech_end }) => {
-                let pause = Pause { id, speech_end, asked_at: now, text: words, probability: None };
+                let pause = Pause { text: words, ..Pause::new(id, speech_end, now) };
                 self.judge(now, utterance, pause)
             }
         }
@@ -217,18 +220,17 @@ impl Conversation {
                     Floor::Undisputed => self.listen(now, prompts),
                     Floor::Disputed { onset, pause: None, .. } => self.hear(now, Utterance::new(onset)),
                     Floor::Disputed { onset, pause: Some(Stop { id, speech_end }), .. } => {
-                        let pause = Pause { id, speech_end, asked_at: now, text: None, probability: None };
+                        let pause = Pause::new(id, speech_end, now);
                         State::Endpointing { utterance: Utterance::new(onset), pause }
                     }
                 }
             }
-            // Every further filler waits longer: reassurance, not chatter.
             (Progress::Growing { tool: true, give_up_at }, _) => {
-                let filler_at = Some(now + self.policy.tool_filler_after * (1 + 2 * reply.fillers));
+                let filler_at = Some(now + another_filler(self.policy.tool_filler_after, reply.fillers));
                 State::Thinking { reply, wait: Wait::Tool { filler_at, give_up_at }, floor }
             }
             (Progress::Growing { tool: false, give_up_at }, _) => {
-                let filler_at = Some(now + self.policy.filler_after * (1 + 2 * reply.fillers));
+                let filler_at = Some(now + another_filler(self.policy.filler_after, reply.fillers));
                 State::Thinking { reply, wait: Wait::Model { filler_at, give_up_at }, floor }
             }
         }
@@ -335,6 +337,12 @@ impl Floor {
             floor => floor,
         }
     }
+}
+
+/// Every further filler waits longer, reassurance and not chatter, but never as long as a caller takes for a
+/// dead line.
+fn another_filler(first: std::time::Duration, fillers: u32) -> std::time::Duration {
+    (first * (1 + 2 * fillers)).min(LONGEST_SILENCE).max(first)
 }
 
 fn word_count(text: &str) -> usize {

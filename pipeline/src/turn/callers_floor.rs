@@ -8,6 +8,9 @@ use crate::time::CallTime;
 /// Speech without words that lasted at least this long deserves a "sorry, I didn't catch that".
 const WORTH_ASKING: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How late a vendor's own end of an utterance may come.
+const VENDOR_LAG: std::time::Duration = std::time::Duration::from_millis(400);
+
 /// What recognisers write for a cough, a knock or a breath. Nobody says it alone.
 fn imagined(words: &str) -> bool {
     words.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("you")
@@ -27,14 +30,18 @@ impl Conversation {
             (Listening { prompts, .. }, Event::Final { pause: None, text }) if !text.trim().is_empty() => {
                 self.finished(now, Utterance { prompts, ..Utterance::new(now) }, &text)
             }
-            (Hearing { utterance, .. }, Event::Final { pause: None, text }) if !text.trim().is_empty() => {
+            // The VAD takes noise for speech that goes on; the vendor knows better. Unless it speaks of the pause
+            // before this stretch of speech, which the caller has ended by going on.
+            (Hearing { utterance, since, .. }, Event::Final { pause: None, text })
+                if !text.trim().is_empty() && now - since > VENDOR_LAG =>
+            {
                 self.finished(now, utterance, &text)
             }
             (Endpointing { mut utterance, pause }, Event::SpeechStarted { .. }) => {
                 utterance.text = pause.text.unwrap_or(utterance.text);
                 self.hear(now, utterance)
             }
-            (Hearing { mut utterance, give_up_at, stale_at }, Event::Interim(text)) => {
+            (Hearing { mut utterance, since, give_up_at, stale_at }, Event::Interim(text)) => {
                 let changed = utterance.text != text;
                 let stale_at = match (text.is_empty(), changed) {
                     (true, _) => None,
@@ -42,14 +49,19 @@ impl Conversation {
                     (false, false) => stale_at,
                 };
                 utterance.text = text;
-                Hearing { utterance, give_up_at, stale_at }
+                Hearing { utterance, since, give_up_at, stale_at }
             }
             (Hearing { utterance, .. }, Event::SpeechStopped { end }) => self.pause(now, utterance, end),
             (Endpointing { utterance, mut pause }, Event::Final { pause: of, text })
                 if of.is_none_or(|id| id == pause.id) =>
             {
+                pause.vendor_ended |= of.is_none();
                 pause.text = Some(text.trim().to_owned());
                 self.judge(now, utterance, pause)
+            }
+            (Endpointing { mut utterance, pause }, Event::Interim(text)) if !text.trim().is_empty() => {
+                utterance.text = text;
+                Endpointing { utterance, pause }
             }
             (Endpointing { utterance, mut pause }, Event::TurnScored { pause: of, probability }) if of == pause.id => {
                 pause.probability = Some(probability);
@@ -60,19 +72,20 @@ impl Conversation {
     }
 
     pub(super) fn hear(&self, now: CallTime, utterance: Utterance) -> State {
-        State::Hearing { utterance, give_up_at: now + self.policy.utterance_max, stale_at: None }
+        State::Hearing { utterance, since: now, give_up_at: now + self.policy.utterance_max, stale_at: None }
     }
 
     pub(super) fn pause(&mut self, now: CallTime, utterance: Utterance, speech_end: CallTime) -> State {
-        let id = self.ask_final();
-        let pause = Pause { id, speech_end, asked_at: now, text: None, probability: None };
+        let pause = Pause::new(self.ask_final(), speech_end, now);
         State::Endpointing { utterance, pause }
     }
 
-    /// A vendor ended the utterance by itself; our own witnesses judge the pause.
+    /// A vendor ended the utterance by itself, over what the VAD takes for speech or did not hear at all: no
+    /// pause was measured, and none is waited for, unless the words want more.
     pub(super) fn finished(&mut self, now: CallTime, utterance: Utterance, words: &str) -> State {
+        let speech_end = now - self.policy.sure_after;
         let text = Some(words.trim().to_owned());
-        let pause = Pause { id: self.ask_final(), speech_end: now, asked_at: now, text, probability: None };
+        let pause = Pause { text, vendor_ended: true, ..Pause::new(self.ask_final(), speech_end, now) };
         self.judge(now, utterance, pause)
     }
 
@@ -88,6 +101,11 @@ impl Conversation {
             Some(at) if at <= now => self.commit(now, utterance, &pause),
             None if pause.give_up_at(&self.policy) <= now => {
                 self.notice(Notice::SttSilent);
+                // Guessed words are better than "sorry, I didn't catch that".
+                if !utterance.text.trim().is_empty() {
+                    let text = Some(utterance.text.trim().to_owned());
+                    return self.commit(now, utterance, &Pause { text, ..pause });
+                }
                 self.commands.push_back(Command::CommitUtterance);
                 self.without_words(now, utterance)
             }

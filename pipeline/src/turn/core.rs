@@ -28,8 +28,8 @@ pub(super) enum State {
     Ringing { give_up_at: CallTime },
     /// Nobody speaks.
     Listening { prompts: u32, prompt_at: CallTime },
-    /// The caller speaks.
-    Hearing { utterance: Utterance, give_up_at: CallTime, stale_at: Option<CallTime> },
+    /// The caller speaks, without a pause since then.
+    Hearing { utterance: Utterance, since: CallTime, give_up_at: CallTime, stale_at: Option<CallTime> },
     /// The caller paused; are they done?
     Endpointing { utterance: Utterance, pause: Pause },
     /// A reply is being made; nothing of it is playing.
@@ -207,7 +207,9 @@ impl Conversation {
             state if limit => self.close(now, state, Cause::TimeLimit, Line::Closing),
             Ringing { give_up_at } if give_up_at <= now => self.hang_up(Cause::HungUp),
             Listening { prompts, prompt_at } if prompt_at <= now => self.break_silence(now, prompts),
-            Hearing { utterance, give_up_at, stale_at } if give_up_at.min(stale_at.unwrap_or(give_up_at)) <= now => {
+            Hearing { utterance, give_up_at, stale_at, .. }
+                if give_up_at.min(stale_at.unwrap_or(give_up_at)) <= now =>
+            {
                 self.pause(now, utterance, now)
             }
             Endpointing { utterance, pause } => self.judge(now, utterance, pause),

@@ -1,7 +1,8 @@
 //! Is the caller done? The judgement on one pause.
 //!
-//! Several witnesses: the final transcript, the turn model's score, and the words themselves. The
-//! pause lasts until the wait that their agreement deserves has passed since the end of speech.
+//! Several witnesses: the final transcript, the turn model's score, the vendor's own end of the
+//! utterance, and the words themselves. The pause lasts until the wait that their agreement deserves has
+//! passed since the end of speech; a wait that has passed already is not waited again.
 
 use super::{PauseId, TurnPolicy};
 use crate::time::CallTime;
@@ -15,21 +16,39 @@ pub(super) struct Pause {
     pub(super) asked_at: CallTime,
     pub(super) text: Option<String>,
     pub(super) probability: Option<f32>,
+    /// Whether the recogniser's vendor found the utterance complete by itself.
+    pub(super) vendor_ended: bool,
 }
 
 impl Pause {
+    /// A pause that was just asked about.
+    pub(super) fn new(id: PauseId, speech_end: CallTime, asked_at: CallTime) -> Self {
+        Self { id, speech_end, asked_at, text: None, probability: None, vendor_ended: false }
+    }
+
     /// When the turn may be committed if nothing else happens; `None` while there is no transcript.
     pub(super) fn commit_at(&self, policy: &TurnPolicy) -> Option<CallTime> {
         let text = self.text.as_deref()?;
         if text.is_empty() {
             return Some(self.asked_at);
         }
-        let wait = match (unfinished(text), self.probability) {
-            (Some(_), _) => policy.unfinished_after,
-            (None, Some(p)) if p > policy.sure_probability => policy.sure_after,
-            (None, Some(p)) if p > policy.likely_probability => policy.likely_after,
-            (None, Some(_)) => policy.unlikely_after,
-            (None, None) => policy.unscored_after,
+        if unfinished(text).is_some() {
+            return Some(self.speech_end + policy.unfinished_after);
+        }
+        // Without doubt from the turn model the vendor's own end of the utterance is as good as being sure.
+        let wait = match (self.probability, self.vendor_ended) {
+            (Some(p), _) if p > policy.sure_probability => policy.sure_after,
+            (Some(p), ended) if p > policy.likely_probability => {
+                if ended {
+                    policy.sure_after
+                } else {
+                    policy.likely_after
+                }
+            }
+            (Some(_), true) => policy.likely_after,
+            (Some(_), false) => policy.unlikely_after,
+            (None, true) => policy.sure_after,
+            (None, false) => policy.unscored_after,
         };
         Some(self.speech_end + wait)
     }

@@ -21,13 +21,13 @@ pub struct TurnPolicy {
     /// `ENDPOINT_UNLIKELY_AFTER`: silence that ends a turn the model thinks incomplete. Default
     /// `1200ms`.
     pub unlikely_after: Duration,
-    /// `ENDPOINT_UNSCORED_AFTER`: silence that ends a turn when the model gave no answer. Default
-    /// `1500ms`.
+    /// `ENDPOINT_UNSCORED_AFTER`: silence that ends a turn when the model gave no answer. Without a turn
+    /// model a final transcript is enough, and [`TurnPolicy::sure_after`] holds. Default `1500ms`.
     pub unscored_after: Duration,
     /// `ENDPOINT_UNFINISHED_AFTER`: silence that ends a turn whose last words want more: a hanging
     /// word, or a number, code or address half dictated. Default `2s`.
     pub unfinished_after: Duration,
-    /// `STT_TIMEOUT`: how long a final transcript may take after a pause. Default `3s`.
+    /// `STT_TIMEOUT`: how long a final transcript may take after a pause. Default `2500ms`.
     pub stt_timeout: Duration,
     /// `STALE_TEXT_AFTER`: words that no longer change while the VAD still hears "speech" are
     /// taken as finished: the line is noisy and the VAD does not let go. Default `2500ms`.
@@ -70,7 +70,7 @@ impl Default for TurnPolicy {
             unlikely_after: Duration::from_millis(1_200),
             unscored_after: Duration::from_millis(1_500),
             unfinished_after: Duration::from_secs(2),
-            stt_timeout: Duration::from_secs(3),
+            stt_timeout: Duration::from_millis(2_500),
             stale_text_after: Duration::from_millis(2_500),
             utterance_max: Duration::from_secs(60),
             barge_in_after: Duration::from_millis(240),

@@ -280,7 +280,7 @@ fn a_slow_tool_gets_its_own_filler_and_more_patience() {
         play(&script, 21_000)[4..],
         [
             (6_900, Command::Say { turn: T1, line: Line::ToolFiller(0) }),
-            (12_500, Command::Say { turn: T1, line: Line::ToolFiller(1) }),
+            (10_700, Command::Say { turn: T1, line: Line::ToolFiller(1) }),
         ]
     );
 }
@@ -352,8 +352,8 @@ fn a_mute_recogniser_is_not_waited_for_for_ever() {
         play(&script, 9_000)[1..],
         [
             (5_200, Command::AskFinal(P1)),
-            (8_200, Command::CommitUtterance),
-            (8_200, Command::Say { turn: T1, line: Line::DidntHear }),
+            (7_700, Command::CommitUtterance),
+            (7_700, Command::Say { turn: T1, line: Line::DidntHear }),
         ]
     );
 }
@@ -412,7 +412,71 @@ fn hearing_only_the_recogniser_is_hearing() {
     let mut script = greeted();
     script.push((3_000, Final { pause: None, text: "Hello?".into() }));
     script.push((3_050, scored(P1, 0.99)));
-    assert_eq!(play(&script, 4_000).last(), Some(&(3_200, start(T1, "Hello?"))));
+    assert_eq!(play(&script, 4_000).last(), Some(&(3_000, start(T1, "Hello?"))));
+}
+
+#[test]
+fn the_vendors_own_end_of_the_utterance_ends_the_wait_at_once() {
+    let mut script = asks_for_a_tee_time();
+    script.truncate(8);
+    script.push((5_260, Final { pause: None, text: "A tee time please.".into() }));
+    assert_eq!(play(&script, 6_000).last(), Some(&(5_260, start(T1, "A tee time please."))));
+}
+
+#[test]
+fn without_a_turn_model_a_final_that_looks_finished_is_enough() {
+    let policy = TurnPolicy { unscored_after: TurnPolicy::default().sure_after, ..TurnPolicy::default() };
+    for (words, committed_ms) in [("A tee time please.", 5_300), ("A tee time for", 7_000)] {
+        let mut script = asks_for_a_tee_time();
+        script.truncate(8);
+        script.push((5_300, final_of(P1, words)));
+        let commands = play_with(policy.clone(), &script, 8_000);
+        assert!(commands.contains(&(committed_ms, start(T1, words))), "{commands:?}");
+    }
+}
+
+#[test]
+fn an_end_that_comes_late_does_not_cut_off_who_went_on_speaking() {
+    let mut script = asks_for_a_tee_time();
+    script.truncate(8);
+    script.extend([
+        (5_300, SpeechStarted { onset: at(5_240) }),
+        (5_450, Final { pause: None, text: "A tee time".into() }),
+        (6_700, SpeechStopped { end: at(6_500) }),
+        (6_800, final_of(P2, "A tee time for Saturday.")),
+        (6_810, scored(P2, 0.9)),
+    ]);
+    let replies: Vec<_> =
+        play(&script, 8_000).into_iter().filter(|(_, command)| matches!(command, Command::StartReply { .. })).collect();
+    assert_eq!(replies, [(6_810, start(T1, "A tee time for Saturday."))]);
+}
+
+#[test]
+fn over_noise_that_does_not_end_the_vendors_end_counts() {
+    let mut script = greeted();
+    script.extend([
+        (3_060, SpeechStarted { onset: at(3_000) }),
+        (4_000, Interim("four players".into())),
+        (5_000, Final { pause: None, text: "Four players.".into() }),
+    ]);
+    assert_eq!(play(&script, 6_000).last(), Some(&(5_000, start(T1, "Four players."))));
+}
+
+#[test]
+fn guessed_words_are_answered_when_their_final_never_comes() {
+    let mut script = asks_for_a_tee_time();
+    script.truncate(8);
+    assert_eq!(play(&script, 9_000).last(), Some(&(7_700, start(T1, "a tee time"))));
+}
+
+#[test]
+fn a_call_to_which_nobody_listens_ends_with_an_apology() {
+    let mut script = greeted();
+    script.extend([(3_000, SttGone), (5_000, PlayedOut(T1))]);
+    assert_eq!(
+        play(&script, 6_000)[1..],
+        [(3_000, Command::Say { turn: T1, line: Line::Apology }), (5_000, Command::HangUp(Cause::Failure)),]
+    );
 }
 
 #[test]

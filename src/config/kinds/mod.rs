@@ -129,6 +129,70 @@ impl<T: Copy> Kind for ChoiceKind<T> {
     }
 }
 
+/// Some of a few words, in order, each once: `first,second`.
+pub(in crate::config) struct ChainKind<T: 'static>(ChoiceKind<T>);
+
+pub(in crate::config) fn chain<T>(default: &'static str, words: &'static [(&'static str, T)]) -> ChainKind<T> {
+    ChainKind(choice(default, words))
+}
+
+impl<T: Copy + PartialEq> Kind for ChainKind<T> {
+    type Value = Vec<T>;
+
+    fn parse(&self, text: &str) -> Option<Vec<T>> {
+        let mut chain = Vec::new();
+        for word in text.split(',') {
+            let value = self.0.parse(word.trim())?;
+            if chain.contains(&value) {
+                return None;
+            }
+            chain.push(value);
+        }
+        Some(chain)
+    }
+
+    fn default(&self) -> Vec<T> {
+        vec![self.0.default()]
+    }
+
+    fn default_text(&self) -> Option<String> {
+        self.0.default_text()
+    }
+
+    fn expected(&self) -> String {
+        let words: Vec<_> = self.0.words.iter().map(|(word, _)| *word).collect();
+        format!(
+            "{}, or several of them in the order in which they stand in for one another, such as {}",
+            words.join(" or "),
+            words.join(",")
+        )
+    }
+}
+
+/// Terms with commas between them.
+pub(in crate::config) struct TermsKind;
+
+impl Kind for TermsKind {
+    type Value = Vec<String>;
+
+    fn parse(&self, text: &str) -> Option<Vec<String>> {
+        let terms: Vec<_> = text.split(',').map(|term| term.trim().to_owned()).collect();
+        terms.iter().all(|term| !term.is_empty()).then_some(terms)
+    }
+
+    fn default(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn default_text(&self) -> Option<String> {
+        None
+    }
+
+    fn expected(&self) -> String {
+        "terms with commas between them, such as Pine Valley,mulligan".to_owned()
+    }
+}
+
 /// Anything whose text is checked by a function.
 pub(in crate::config) struct TextKind<T> {
     default: Option<&'static str>,
@@ -228,13 +292,20 @@ pub(in crate::config) fn path(default: &'static str) -> TextKind<PathBuf> {
     text(default, "a path", |text| Some(text.into()))
 }
 
-/// An `http` or `https` address that other paths are appended to.
+/// An address that other paths are appended to.
 pub(in crate::config) struct BaseUrlKind {
+    schemes: &'static [&'static str],
     example: &'static str,
 }
 
+/// A web server's.
 pub(in crate::config) fn base_url(example: &'static str) -> BaseUrlKind {
-    BaseUrlKind { example }
+    BaseUrlKind { schemes: &["http", "https"], example }
+}
+
+/// A server's that is dialled for sockets.
+pub(in crate::config) fn socket_url(example: &'static str) -> BaseUrlKind {
+    BaseUrlKind { schemes: &["ws", "wss", "http", "https"], example }
 }
 
 impl Kind for BaseUrlKind {
@@ -242,7 +313,7 @@ impl Kind for BaseUrlKind {
 
     fn parse(&self, text: &str) -> Option<Url> {
         let url = Url::parse(text).ok()?;
-        let usable = matches!(url.scheme(), "http" | "https")
+        let usable = self.schemes.contains(&url.scheme())
             && url.has_host()
             && url.query().is_none()
             && url.fragment().is_none()
@@ -261,7 +332,7 @@ impl Kind for BaseUrlKind {
     }
 
     fn expected(&self) -> String {
-        format!("an http or https URL without user or query, such as {}", self.example)
+        format!("an {} URL without user or query, such as {}", self.schemes.join(" or "), self.example)
     }
 }
 
@@ -289,6 +360,26 @@ mod tests {
         ] {
             assert_eq!(kind.parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn sockets_may_be_named_by_their_web_address() {
+        let kind = socket_url("wss://api.example.com");
+        for url in ["ws://127.0.0.1:9/", "wss://api.example.com", "https://api.example.com/v1"] {
+            assert!(kind.parse(url).is_some(), "{url}");
+        }
+        assert_eq!(kind.parse("ftp://api.example.com"), None);
+    }
+
+    #[test]
+    fn a_chain_names_each_of_its_words_once_and_in_order() {
+        let kind = chain("a", &[("a", 1), ("b", 2)]);
+        assert_eq!(kind.parse("b, a"), Some(vec![2, 1]));
+        assert_eq!(kind.parse("a"), Some(vec![1]));
+        for text in ["a,a", "a,", "c", "a b"] {
+            assert_eq!(kind.parse(text), None, "{text}");
+        }
+        assert_eq!(kind.default(), [1]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use url::Url;
 
 use crate::config::declare::settings;
 use crate::config::kinds::{
-    JsonObjectKind, SecretKind, base_url, choice, duration, header_values, ms, number, optional, secs, words,
+    JsonObjectKind, Kind as _, SecretKind, base_url, chain, choice, duration, header_values, ms, number, optional,
+    secs, words,
 };
 
 /// The chat-completions server that is called when only a key is set.
@@ -22,6 +23,19 @@ pub enum LlmVendor {
     Forms,
     /// A chat-completions server.
     Chat,
+    /// A second one.
+    Chat2,
+}
+
+const LLM_VENDORS: &[(&str, LlmVendor)] =
+    &[("forms", LlmVendor::Forms), ("chat", LlmVendor::Chat), ("chat2", LlmVendor::Chat2)];
+
+impl LlmVendor {
+    /// Reads a chain as `LLM_VENDOR` has it, or says what it must be.
+    pub fn chain(text: &str) -> Result<Vec<Self>, String> {
+        let kind = chain("forms", LLM_VENDORS);
+        kind.parse(text).ok_or_else(|| kind.expected())
+    }
 }
 
 /// What a chat-completions server calls its limit on a reply's length.
@@ -36,10 +50,10 @@ pub enum MaxTokensField {
 settings! {
     /// Who thinks. Without any of these the scripted agent answers.
     "Language model" LlmSettings {
-        /// Who writes the replies: `forms`, the scripted agent, or `chat`, a chat-completions server.
-        /// Unset: `chat` when `OPENAI_API_KEY` or `LLM_BASE_URL` is set, else `forms`.
-        "LLM_VENDOR" chosen_vendor: Option<LlmVendor> =
-            optional(choice("forms", &[("forms", LlmVendor::Forms), ("chat", LlmVendor::Chat)])),
+        /// Who writes the replies: `forms`, the scripted agent, `chat`, a chat-completions server, `chat2`, another
+        /// one, or several that stand in for one another. A reply of which nothing came yet is asked of the
+        /// next at once. Unset: `chat` when `OPENAI_API_KEY` or `LLM_BASE_URL` is set, else `forms`.
+        "LLM_VENDOR" chosen_vendors: Option<Vec<LlmVendor>> = optional(chain("forms", LLM_VENDORS)),
         /// Key of the chat-completions server, sent as a bearer token.
         "OPENAI_API_KEY" api_key: Option<SecretString> = optional(SecretKind),
         /// Root of the chat-completions server, as its makers write it, mostly ending in `/v1`. Unset:
@@ -47,6 +61,12 @@ settings! {
         "LLM_BASE_URL" chosen_base_url: Option<Url> = optional(base_url("http://127.0.0.1:11434/v1")),
         /// The model's name at that server.
         "LLM_MODEL" model: String = words("gpt-4.1-mini"),
+        /// Root of the second chat-completions server, `chat2`. What is not named here it shares with the first.
+        "LLM2_BASE_URL" second_base_url: Option<Url> = optional(base_url("http://127.0.0.1:11434/v1")),
+        /// Key of the second server. Unset: none is sent.
+        "LLM2_API_KEY" second_api_key: Option<SecretString> = optional(SecretKind),
+        /// The model's name at the second server. Unset: as at the first.
+        "LLM2_MODEL" second_model: Option<String> = optional(words("gpt-4.1-mini")),
         /// How long a connection to the server may take. Lower notices a dead server sooner; higher bears
         /// a far one.
         "LLM_CONNECT_TIMEOUT" connect_timeout: Duration = duration(secs(2), ms(100)..=secs(30)),
@@ -78,10 +98,11 @@ settings! {
 }
 
 impl LlmSettings {
-    /// Who writes the replies: the chosen vendor, or the one the other settings speak for.
-    pub fn vendor(&self) -> LlmVendor {
+    /// Who writes the replies: the chosen vendors, or the one the other settings speak for.
+    pub fn vendors(&self) -> Vec<LlmVendor> {
         let server_is_known = self.api_key.is_some() || self.chosen_base_url.is_some();
-        self.chosen_vendor.unwrap_or(if server_is_known { LlmVendor::Chat } else { LlmVendor::Forms })
+        let fitting = if server_is_known { LlmVendor::Chat } else { LlmVendor::Forms };
+        self.chosen_vendors.clone().unwrap_or_else(|| vec![fitting])
     }
 
     /// Root of the chat-completions server.

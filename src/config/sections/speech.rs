@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::declare::settings;
-use crate::config::kinds::{choice, duration, ms, number, optional, path, secs};
+use crate::config::kinds::{Kind as _, chain, choice, duration, ms, number, optional, path, secs};
 
 /// Who turns speech into text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SttVendor {
     /// The engine in this process.
     Local,
+    /// Deepgram, or a server that speaks like it.
+    Deepgram,
 }
 
 /// Who turns text into speech.
@@ -18,6 +20,8 @@ pub enum SttVendor {
 pub enum TtsVendor {
     /// The engine in this process.
     Local,
+    /// Deepgram, or a server that speaks like it.
+    Deepgram,
 }
 
 /// Which weights the local recogniser uses.
@@ -29,13 +33,33 @@ pub enum LocalSttModel {
     Base,
 }
 
+const STT_VENDORS: &[(&str, SttVendor)] = &[("local", SttVendor::Local), ("deepgram", SttVendor::Deepgram)];
+const TTS_VENDORS: &[(&str, TtsVendor)] = &[("local", TtsVendor::Local), ("deepgram", TtsVendor::Deepgram)];
+
+impl SttVendor {
+    /// Reads a chain as `STT_VENDOR` has it, or says what it must be.
+    pub fn chain(text: &str) -> Result<Vec<Self>, String> {
+        let kind = chain("local", STT_VENDORS);
+        kind.parse(text).ok_or_else(|| kind.expected())
+    }
+}
+
+impl TtsVendor {
+    /// Reads a chain as `TTS_VENDOR` has it, or says what it must be.
+    pub fn chain(text: &str) -> Result<Vec<Self>, String> {
+        let kind = chain("local", TTS_VENDORS);
+        kind.parse(text).ok_or_else(|| kind.expected())
+    }
+}
+
 settings! {
     /// Who hears and speaks.
     "Speech" SpeechSettings {
-        /// Who turns speech into text.
-        "STT_VENDOR" stt: SttVendor = choice("local", &[("local", SttVendor::Local)]),
-        /// Who turns text into speech.
-        "TTS_VENDOR" tts: TtsVendor = choice("local", &[("local", TtsVendor::Local)]),
+        /// Who turns speech into text: a vendor, or several that stand in for one another. The engine in this
+        /// process is loaded only where it is named.
+        "STT_VENDOR" stt: Vec<SttVendor> = chain("local", STT_VENDORS),
+        /// Who turns text into speech, in the same way.
+        "TTS_VENDOR" tts: Vec<TtsVendor> = chain("local", TTS_VENDORS),
         /// Folder with the local engines' weights, fetched into it on the first start. Unset: a folder
         /// under the user's cache directory.
         "MODELS_DIR" models_dir: Option<PathBuf> = optional(path("/var/lib/voice-gateway")),
@@ -61,10 +85,10 @@ settings! {
         "STT_SEGMENT_MAX" stt_segment_max: Duration = duration(secs(15), secs(8)..=secs(25)),
         /// How long a transcript may take after the caller paused. Lower asks the caller to repeat more
         /// often on a busy machine; higher leaves them in silence.
-        "STT_TIMEOUT" stt_timeout: Duration = duration(secs(3), ms(500)..=secs(30)),
-        /// How long the first audio of a sentence may take. Lower gives up on a slow synthesiser
+        "STT_TIMEOUT" stt_timeout: Duration = duration(ms(2_500), ms(500)..=secs(30)),
+        /// How long the next audio of a sentence may take. Lower gives up on a slow synthesiser
         /// earlier; higher leaves the caller in silence.
-        "TTS_TIMEOUT" tts_timeout: Duration = duration(secs(3), ms(500)..=secs(30)),
+        "TTS_TIMEOUT" tts_timeout: Duration = duration(secs(2), ms(500)..=secs(30)),
         /// Speech sent to the carrier ahead of time. Lower is cut by a stumbling network; higher costs
         /// nothing the caller hears, because a barge-in clears the carrier's buffer.
         "PLAYOUT_LEAD" playout_lead: Duration = duration(secs(1), ms(100)..=secs(10)),

@@ -3,11 +3,25 @@
 use std::time::Duration;
 
 use crate::config::declare::settings;
-use crate::config::kinds::{duration, ms, number, secs};
+use crate::config::kinds::{choice, duration, ms, number, optional, secs};
+
+/// Who judges from the sound of an utterance whether the caller is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnModel {
+    /// The engine in this process.
+    Local,
+    /// Nobody: words and silence decide.
+    Off,
+}
 
 settings! {
     /// When the floor changes hands. Waits are counted from the last sound of the caller's voice.
     "Turn-taking" TurnSettings {
+        /// Who judges from the sound of an utterance whether the caller is done, and in noise whether anybody speaks:
+        /// `local`, the engines in this process, or `off`: words and silence decide. Unset: `local` where
+        /// `STT_VENDOR` names the local recogniser, else `off`.
+        "TURN_MODEL" chosen_model: Option<TurnModel> =
+            optional(choice("local", &[("local", TurnModel::Local), ("off", TurnModel::Off)])),
         /// From this probability of the turn model the caller is surely done. Lower answers sooner and
         /// cuts more callers off.
         "ENDPOINT_SURE" sure: f32 = number(0.8, 0.0..=1.0),
@@ -20,7 +34,8 @@ settings! {
         "ENDPOINT_LIKELY_AFTER" likely_after: Duration = duration(ms(500), ms(100)..=secs(3)),
         /// The same when they are likely not done.
         "ENDPOINT_UNLIKELY_AFTER" unlikely_after: Duration = duration(ms(1_200), ms(200)..=secs(5)),
-        /// The same when the turn model has no answer.
+        /// The same when the turn model has no answer. Without a turn model a final transcript is enough, and
+        /// `ENDPOINT_SURE_AFTER` holds.
         "ENDPOINT_UNSCORED_AFTER" unscored_after: Duration = duration(ms(1_500), ms(200)..=secs(5)),
         /// The same after a hanging word ("for", "and") or a half-dictated number. Lower cuts dictated
         /// numbers in two; higher makes a caller wait who really ended like that.

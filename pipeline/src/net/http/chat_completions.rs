@@ -11,10 +11,12 @@
 //! - text is handed out as it arrives, tool calls when the model has finished.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url};
@@ -22,6 +24,7 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::pool::Pool;
 use super::{ClientError, address, client, read_up_to, vendor_error};
 use crate::net::sse::{DEFAULT_MAX_EVENT_BYTES, Event, SseError, events};
 use crate::vendors::VendorError;
@@ -61,6 +64,7 @@ struct Shared {
     /// By tool call id: what the server wants to see again beside the call, such as Gemini's
     /// thought signatures.
     extra_content: Mutex<VecDeque<(String, Value)>>,
+    pool: Mutex<Pool>,
 }
 
 impl ChatCompletions {
@@ -81,6 +85,7 @@ impl ChatCompletions {
             headers: headers(&settings)?,
             settings,
             extra_content: Mutex::default(),
+            pool: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -99,7 +104,9 @@ impl ChatCompletions {
         let limit = settings.connect_timeout + settings.first_token_timeout;
         let answered = tokio::time::timeout(limit, exchange).await;
         let answered = answered.map_err(|_| timed_out("answer", limit))?;
-        match answered.map_err(|error| self.shared.broken(error))? {
+        let answered = answered.map_err(|error| self.shared.broken(error))?;
+        self.shared.pool().given_back(Instant::now());
+        match answered {
             Some(refusal) => Err(refusal),
             None => Ok(()),
         }
@@ -108,7 +115,7 @@ impl ChatCompletions {
 
 impl Llm for ChatCompletions {
     fn name(&self) -> &'static str {
-        VENDOR
+        self.shared.settings.name
     }
 
     fn answer(&self, request: LlmRequest) -> BoxStream<'static, Result<LlmEvent, VendorError>> {
@@ -116,14 +123,25 @@ impl Llm for ChatCompletions {
         let body = request::body(&shared.settings, &request, |id| shared.extra_content(id));
         let answering = Answering {
             body: Bytes::from(body.to_string()),
+            may_retry: shared.settings.asks_again,
             shared,
             stage: Stage::Connecting,
-            may_retry: true,
             ready: VecDeque::new(),
             failure: None,
         };
         stream::unfold(answering, |mut answering| async move { answering.next().await.map(|event| (event, answering)) })
             .boxed()
+    }
+
+    fn prepare(&self) -> BoxFuture<'static, ()> {
+        let line = self.clone();
+        async move {
+            if line.shared.pool().wants_connection(Instant::now()) {
+                // Why there is none is told when an answer is wanted.
+                let _ = line.warm().await;
+            }
+        }
+        .boxed()
     }
 }
 
@@ -226,6 +244,9 @@ impl Reading {
         if let Some(usage) = self.answer.usage().filter(|_| self.answer.is_over()) {
             tracing::debug!(vendor = VENDOR, ?usage, "answered");
         }
+        if self.answer.is_over() {
+            shared.pool().given_back(Instant::now());
+        }
         Ok(self.answer.is_over())
     }
 }
@@ -234,7 +255,9 @@ impl Shared {
     /// Sends the request and reads the head of the answer.
     async fn connect(&self, body: &Bytes, out: &mut Vec<LlmEvent>) -> Result<Stage, VendorError> {
         let limit = self.settings.first_token_timeout;
-        let deadline = Instant::now() + limit;
+        let now = Instant::now();
+        let deadline = now + limit;
+        self.pool().taken(now);
         let request = self.client.post(self.completions.clone()).headers(self.headers.clone());
         let late = |_| timed_out("first token", limit);
         let sent = timeout_at(deadline, request.body(body.clone()).send()).await.map_err(late)?;
@@ -255,7 +278,12 @@ impl Shared {
         let mut answer = Answer::default();
         answer.handle_document(&body, out)?;
         self.remember(answer.take_extra_content());
+        self.pool().given_back(Instant::now());
         Ok(Stage::Ended)
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broken(&self, error: reqwest::Error) -> VendorError {

@@ -3,6 +3,8 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -85,11 +87,17 @@ where
         replies: replies_tx,
         closing: closing.clone(),
         reading: false,
+        frames: Arc::default(),
     };
     let mut socket = WebSocket::after_handshake(WriteOnly(write), parser_role(role));
     socket.set_writev(false);
-    let writer =
-        WsWriter { socket: Some(socket), limits: limits.clone(), replies, closing: Some(closing.drop_guard()) };
+    let writer = WsWriter {
+        socket: Some(socket),
+        limits: limits.clone(),
+        replies,
+        closing: Some(closing.drop_guard()),
+        masked: Vec::new(),
+    };
     (reader, writer)
 }
 
@@ -108,9 +116,15 @@ pub struct WsReader<R> {
     replies: mpsc::Sender<Reply>,
     closing: CancellationToken,
     reading: bool,
+    frames: Arc<AtomicU64>,
 }
 
 impl<R: AsyncRead + Unpin> WsReader<R> {
+    /// Counts every frame that was read, pongs too: the peer's signs of life.
+    pub fn frames_read(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.frames)
+    }
+
     /// The next whole message. After an `Err` only [`WsReader::drain`] is left to do.
     ///
     /// Not cancel-safe: dropping it half way makes every later call fail. It returns by itself as
@@ -161,6 +175,7 @@ impl<R: AsyncRead + Unpin> WsReader<R> {
                 });
             }
         };
+        self.frames.fetch_add(1, Ordering::Relaxed);
         let masked = is_masked(&mut frame);
         let payload = match frame.payload {
             Payload::Bytes(payload) => payload,
@@ -212,6 +227,7 @@ pub struct WsWriter<W> {
     limits: WsLimits,
     replies: mpsc::Receiver<Reply>,
     closing: Option<DropGuard>,
+    masked: Vec<u8>,
 }
 
 impl<W: AsyncWrite + Unpin> WsWriter<W> {
@@ -236,12 +252,22 @@ impl<W: AsyncWrite + Unpin> WsWriter<W> {
 
     /// Sends a text message and flushes it.
     pub async fn send_text(&mut self, text: &str) -> Result<(), WsWriteError> {
-        self.write(Frame::text(Payload::Borrowed(text.as_bytes()))).await
+        self.write_data(OpCode::Text, text.as_bytes()).await
     }
 
     /// Sends a binary message and flushes it.
     pub async fn send_binary(&mut self, data: &[u8]) -> Result<(), WsWriteError> {
-        self.write(Frame::binary(Payload::Borrowed(data))).await
+        self.write_data(OpCode::Binary, data).await
+    }
+
+    /// A client masks in place; a buffer that stays saves an allocation for every message.
+    async fn write_data(&mut self, opcode: OpCode, data: &[u8]) -> Result<(), WsWriteError> {
+        let mut masked = std::mem::take(&mut self.masked);
+        masked.clear();
+        masked.extend_from_slice(data);
+        let written = self.write(Frame::new(true, opcode, None, Payload::BorrowedMut(&mut masked))).await;
+        self.masked = masked;
+        written
     }
 
     /// Sends a message of either kind and flushes it.

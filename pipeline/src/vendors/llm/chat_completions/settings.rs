@@ -36,6 +36,11 @@ impl MaxTokensField {
 /// How to reach a server of chat completions and what to ask of it.
 #[derive(Debug, Clone)]
 pub struct ChatCompletionsSettings {
+    /// The server's name in the settings. Default `chat`.
+    pub name: &'static str,
+    /// Whether a request that failed before its first token is made once more. Not where another model
+    /// stands in: that one is asked at once. Default: yes.
+    pub asks_again: bool,
     /// `LLM_BASE_URL`: the address before `/chat/completions`, with the version.
     ///
     /// Default `https://api.openai.com/v1`.
@@ -70,6 +75,8 @@ pub struct ChatCompletionsSettings {
 impl Default for ChatCompletionsSettings {
     fn default() -> Self {
         Self {
+            name: super::VENDOR,
+            asks_again: true,
             base_url: "https://api.openai.com/v1".to_owned(),
             api_key: None,
             model: "gpt-4.1-mini".to_owned(),
