@@ -9,10 +9,12 @@ use thiserror::Error;
 
 pub mod breaker;
 pub mod chain;
+pub mod deepgram;
 pub mod llm;
 pub mod socket;
 pub mod stt;
 pub mod tts;
+mod url;
 
 /// Why a vendor could not do its part.
 #[derive(Debug, Error)]
@@ -22,7 +24,7 @@ pub enum VendorError {
     Refused {
         /// The vendor's name in the settings.
         vendor: &'static str,
-        /// HTTP status.
+        /// HTTP status, or the code with which a socket was closed.
         status: u16,
         /// The setting most likely to be wrong.
         setting: &'static str,

@@ -1,5 +1,8 @@
 //! Speech to text: the seam.
 
+pub mod deepgram;
+mod utterance;
+
 use std::sync::Arc;
 use std::time::Duration;
 

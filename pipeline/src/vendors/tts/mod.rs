@@ -1,5 +1,7 @@
 //! Text to speech: the seam.
 
+pub mod deepgram;
+
 use std::sync::Arc;
 use std::time::Duration;
 
