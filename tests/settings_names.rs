@@ -12,9 +12,6 @@ use voice_gateway::config::settings_markdown;
 /// Names with an underscore in back quotes that are no settings of the gateway.
 const FOREIGN: [&str; 2] = ["EX_USAGE", "XDG_CACHE_HOME"];
 
-/// Names that stand for a vendor's kind and have one choice so far.
-const ONE_CHOICE: [&str; 2] = ["STT_VENDOR", "TTS_VENDOR"];
-
 #[test]
 fn every_setting_a_comment_names_is_declared() {
     let declared = declared();
@@ -43,11 +40,7 @@ fn every_declared_setting_is_handed_to_somebody() {
         .filter(|file| file.starts_with(root().join("src/command")) || file.ends_with("sections/llm.rs"))
         .map(|file| fs::read_to_string(file).unwrap())
         .collect::<String>();
-    let unused: Vec<_> = fields()
-        .into_iter()
-        .filter(|(name, _)| !ONE_CHOICE.contains(&name.as_str()))
-        .filter(|(_, field)| !reads(&used, field))
-        .collect();
+    let unused: Vec<_> = fields().into_iter().filter(|(_, field)| !reads(&used, field)).collect();
     assert_eq!(unused, [], "nothing in src/command reads these");
     assert_eq!(fields().len(), declared().len());
 }

@@ -43,6 +43,7 @@ async fn listen(tts: &HibariTts, text: &str) -> (Vec<i16>, Vec<WordStart>) {
         match event.unwrap() {
             TtsEvent::Audio(chunk) => samples.extend(chunk),
             TtsEvent::Words(starts) => words.extend(starts),
+            TtsEvent::Ulaw(_) => panic!("the local voice gives samples"),
         }
     }
     (samples, words)

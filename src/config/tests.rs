@@ -25,7 +25,7 @@ fn nothing_set_gives_the_defaults_without_a_word() {
     assert_eq!(warnings, []);
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.drain, Duration::from_secs(600));
-    assert_eq!(config.llm.vendor(), LlmVendor::Forms);
+    assert_eq!(config.llm.vendors(), [LlmVendor::Forms]);
     assert_eq!(config.turn.barge_in_after, Duration::from_millis(240));
     assert_eq!(config.observability.events, EventsTarget::Off);
 }
@@ -70,7 +70,7 @@ fn the_public_url_begins_with_http_or_https() {
 fn an_empty_setting_is_an_unset_one() {
     let (config, _) = read(&[("MAX_CALLS", ""), ("OPENAI_API_KEY", "  "), ("LLM_VENDOR", "")]).unwrap();
     assert_eq!(config.server.max_calls, 8);
-    assert_eq!(config.llm.vendor(), LlmVendor::Forms);
+    assert_eq!(config.llm.vendors(), [LlmVendor::Forms]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn every_problem_is_reported_at_once_with_what_would_be_right() {
         ("BARGE_IN_AFTER", "half"),
         ("TRUST_PROXY", "maybe"),
         ("LLM_VENDOR", "openai"),
-        ("STT_VENDOR", "deepgram"),
+        ("STT_VENDOR", "depgram"),
         ("LOG_LEVEL", "voice_gateway=loud"),
         ("EVENTS", "stdot"),
         ("PUBLIC_URL", "voice.example.com"),
@@ -95,8 +95,8 @@ fn every_problem_is_reported_at_once_with_what_would_be_right() {
         r#"MAX_CALLS is "0", but must be a number from 1 to 10000"#,
         r#"DRAIN_SECONDS is "10m", but must be a number from 0 to 86400 (seconds)"#,
         r#"TOOL_RESULT_MAX is "1GiB", but must be a size from 1KiB to 1MiB, such as 16KiB"#,
-        r#"STT_VENDOR is "deepgram", but must be local, the only choice"#,
-        r#"LLM_VENDOR is "openai", but must be forms or chat"#,
+        r#"STT_VENDOR is "depgram", but must be local or deepgram, or several of them in the order in which they stand in for one another, such as local,deepgram"#,
+        r#"LLM_VENDOR is "openai", but must be forms or chat or chat2, or several of them in the order in which they stand in for one another, such as forms,chat,chat2"#,
         r#"BARGE_IN_AFTER is "half", but must be a duration from 60ms to 3s, such as 240ms"#,
         r#"LOG_LEVEL is "voice_gateway=loud", but must be a level (error, warn, info, debug, trace) or a filter such as info,voice_gateway=debug"#,
         r#"EVENTS is "stdot", but must be off, stdout or the path of a file, such as /var/log/calls.jsonl"#,
@@ -125,6 +125,8 @@ fn secrets_show_nowhere() {
         ("TWILIO_AUTH_TOKEN", "sk-plain secret", "sk-plain-secret"),
         ("BACKEND_TOKEN", "sk-plain secret", "sk-plain-secret"),
         ("OPENAI_API_KEY", "sk-plain secret", "sk-plain-secret"),
+        ("LLM2_API_KEY", "sk-plain secret", "sk-plain-secret"),
+        ("DEEPGRAM_API_KEY", "sk-plain secret", "sk-plain-secret"),
         ("TWILIO_ACCOUNT_TOKENS", "AC01:sk-plain", "AC01=sk-plain"),
         ("TWILIO_SHARED_KEYS", "SK01=sk-plain,", "SK01=sk-plain"),
         ("LLM_EXTRA_HEADERS", "api key=sk-plain", "api-key=sk-plain"),
@@ -147,19 +149,38 @@ fn a_password_in_a_url_is_refused_and_not_shown() {
 
 #[test]
 fn a_key_or_a_server_chooses_the_chat_model_unless_told_otherwise() {
-    let vendor = |settings| read(settings).unwrap().0.llm.vendor();
-    assert_eq!(vendor(&[("OPENAI_API_KEY", "sk-1")]), LlmVendor::Chat);
-    assert_eq!(vendor(&[("LLM_BASE_URL", "http://127.0.0.1:11434/v1")]), LlmVendor::Chat);
-    assert_eq!(vendor(&[("OPENAI_API_KEY", "sk-1"), ("LLM_VENDOR", "forms")]), LlmVendor::Forms);
+    let vendors = |settings| read(settings).unwrap().0.llm.vendors();
+    assert_eq!(vendors(&[("OPENAI_API_KEY", "sk-1")]), [LlmVendor::Chat]);
+    assert_eq!(vendors(&[("LLM_BASE_URL", "http://127.0.0.1:11434/v1")]), [LlmVendor::Chat]);
+    assert_eq!(vendors(&[("OPENAI_API_KEY", "sk-1"), ("LLM_VENDOR", "forms")]), [LlmVendor::Forms]);
+    assert_eq!(
+        vendors(&[("OPENAI_API_KEY", "sk-1"), ("LLM_VENDOR", "chat, forms")]),
+        [LlmVendor::Chat, LlmVendor::Forms]
+    );
     let openai = read(&[("OPENAI_API_KEY", "sk-1")]).unwrap().0.llm.base_url();
     assert_eq!(openai.as_str(), "https://api.openai.com/v1");
+}
+
+#[test]
+fn a_vendor_without_its_key_or_address_is_a_problem() {
+    assert_eq!(
+        problems(&[("STT_VENDOR", "deepgram,local"), ("TTS_VENDOR", "deepgram"), ("LLM_VENDOR", "chat2,chat")]),
+        [
+            "LLM_VENDOR names \"chat\", but neither OPENAI_API_KEY nor LLM_BASE_URL is set",
+            "LLM_VENDOR names \"chat2\", but LLM2_BASE_URL is not set",
+            "STT_VENDOR names \"deepgram\", but DEEPGRAM_API_KEY is not set",
+            "TTS_VENDOR names \"deepgram\", but DEEPGRAM_API_KEY is not set",
+        ]
+    );
+    let own_server = [("STT_VENDOR", "deepgram"), ("DEEPGRAM_URL", "ws://127.0.0.1:8000")];
+    assert_eq!(warnings(&own_server), Vec::<String>::new(), "a server of one's own may need no key");
 }
 
 #[test]
 fn settings_that_contradict_each_other_are_problems() {
     assert_eq!(
         problems(&[("LLM_VENDOR", "chat")]),
-        ["LLM_VENDOR is \"chat\", but neither OPENAI_API_KEY nor LLM_BASE_URL is set"]
+        ["LLM_VENDOR names \"chat\", but neither OPENAI_API_KEY nor LLM_BASE_URL is set"]
     );
     assert_eq!(
         problems(&[("ENDPOINT_SURE", "0.4"), ("ADMIN_ADDR", "127.0.0.1:8080")]),

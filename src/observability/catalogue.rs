@@ -71,6 +71,13 @@ const EVENTS: &[Described] = &[
     event("silence.prompted", "Nobody spoke for a while; the caller is asked whether they are still there.", &[
         ("attempt", "1 for the first question"),
     ]),
+    event("vendor.connected", "The connection to a vendor is up.", &[
+        ("stage", "`stt` or `tts`"), ("vendor", "its name in the settings"),
+        ("took_ms", "name look-up, TCP, TLS and upgrade together"),
+    ]),
+    event("vendor.replaced", "Another vendor goes on for one that failed.", &[
+        ("stage", "`stt`, `llm` or `tts`"), ("from", "the one that failed"), ("to", "the one that goes on"),
+    ]),
     event("vendor.failed", "A vendor failed.", &[
         ("stage", "`stt`, `llm` or `tts`"), ("vendor", "its name in the settings"),
         ("kind", "`refused`, `busy`, `timed_out`, `malformed`, `failed` or `disconnected`"),
@@ -186,6 +193,8 @@ pub(super) mod tests {
             EventKind::TtsSilent,
             EventKind::SttSilent,
             EventKind::SilencePrompted { attempt: 1 },
+            EventKind::VendorConnected { stage: "stt", vendor: "deepgram", took: Duration::from_millis(85) },
+            EventKind::VendorReplaced { stage: "llm", from: "chat", to: "forms" },
             EventKind::VendorFailed { stage: "llm", vendor: "chat", kind: "timed_out" },
             EventKind::QueueFull { stage: "stt" },
             EventKind::AudioDropped { stage: "ingress", frames: 7 },

@@ -50,6 +50,12 @@ pub(super) fn fields(kind: &EventKind) -> Fields<'_> {
         }
         EventKind::ToolSlow { name } => vec![("tool", Word(name))],
         EventKind::SilencePrompted { attempt } => vec![("attempt", Count((*attempt).into()))],
+        EventKind::VendorConnected { stage, vendor, took } => {
+            vec![("stage", Word(stage)), ("vendor", Word(vendor)), ("took_ms", millis(*took))]
+        }
+        EventKind::VendorReplaced { stage, from, to } => {
+            vec![("stage", Word(stage)), ("from", Word(from)), ("to", Word(to))]
+        }
         EventKind::VendorFailed { stage, vendor, kind } => {
             vec![("stage", Word(stage)), ("vendor", Word(vendor)), ("kind", Word(kind))]
         }

@@ -94,6 +94,9 @@ pub(super) fn log(stamped: &StampedEvent, show_pii: bool) {
             let lasted_ms = rounded_millis(*lasted);
             line!(info, event, "call ended", reason = reason.as_str(), lasted_ms);
         }
+        EventKind::VendorReplaced { stage, from, to } => {
+            line!(warn, event, "another vendor goes on", stage, from, to);
+        }
         EventKind::VendorFailed { stage, vendor, kind } => {
             line!(warn, event, "vendor failed", stage, vendor, kind);
         }

@@ -50,6 +50,8 @@ const BARGE_INS: &str = "voice_gateway_barge_ins_total";
 const FILLERS: &str = "voice_gateway_fillers_total";
 const GAVE_UP: &str = "voice_gateway_gave_up_total";
 const NOT_UNDERSTOOD: &str = "voice_gateway_not_understood_total";
+const VENDOR_CONNECT: &str = "voice_gateway_vendor_connect_seconds";
+const VENDOR_REPLACED: &str = "voice_gateway_vendor_replaced_total";
 const VENDOR_ERRORS: &str = "voice_gateway_vendor_errors_total";
 const QUEUE_FULL: &str = "voice_gateway_queue_full_total";
 const AUDIO_DROPPED: &str = "voice_gateway_audio_dropped_frames_total";
@@ -69,6 +71,8 @@ const METRICS: &[Metric] = &[
     Metric { name: FILLERS, labels: "stage", shape: Shape::Counter, meaning: "waits that were bridged by a filler; stage is llm or tool" },
     Metric { name: GAVE_UP, labels: "stage", shape: Shape::Counter, meaning: "waits that ended without an answer; stage is stt, llm or tts" },
     Metric { name: NOT_UNDERSTOOD, labels: "", shape: Shape::Counter, meaning: "utterances without any words" },
+    Metric { name: VENDOR_CONNECT, labels: "stage, vendor", shape: Shape::Seconds(PART_BUCKETS), meaning: "how long connections to vendors took to open" },
+    Metric { name: VENDOR_REPLACED, labels: "stage, from, to", shape: Shape::Counter, meaning: "times another vendor went on for one that failed" },
     Metric { name: VENDOR_ERRORS, labels: "stage, vendor, kind", shape: Shape::Counter, meaning: "failures of speech and language vendors" },
     Metric { name: QUEUE_FULL, labels: "stage", shape: Shape::Counter, meaning: "jobs left out because a worker's queue was full" },
     Metric { name: AUDIO_DROPPED, labels: "stage", shape: Shape::Counter, meaning: "frames of 20 ms of caller audio that were dropped" },
@@ -151,6 +155,12 @@ pub(super) fn record(event: &CallEvent) {
         EventKind::TtsSilent => counter!(GAVE_UP, "stage" => "tts").increment(1),
         EventKind::SttSilent => counter!(GAVE_UP, "stage" => "stt").increment(1),
         EventKind::NothingUnderstood => counter!(NOT_UNDERSTOOD).increment(1),
+        EventKind::VendorConnected { stage, vendor, took } => {
+            histogram!(VENDOR_CONNECT, "stage" => *stage, "vendor" => *vendor).record(*took);
+        }
+        EventKind::VendorReplaced { stage, from, to } => {
+            counter!(VENDOR_REPLACED, "stage" => *stage, "from" => *from, "to" => *to).increment(1);
+        }
         EventKind::VendorFailed { stage, vendor, kind } => {
             counter!(VENDOR_ERRORS, "stage" => *stage, "vendor" => *vendor, "kind" => *kind).increment(1);
         }

@@ -127,6 +127,7 @@ fn a_call_is_told_at_info_in_a_few_kinds_of_lines_and_failures_warn() {
         ("WARN", "language model gave no answer in time"),
         ("WARN", "synthesiser gave no audio in time"),
         ("WARN", "recogniser gave no transcript in time"),
+        ("WARN", "another vendor goes on"),
         ("WARN", "vendor failed"),
         ("INFO", "call turned away"),
         ("INFO", "call ended"),

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use voice_gateway::phone::cli::{CallArgs, run_to};
 use voice_pipeline::audio::SampleRate;
 use voice_pipeline::vendors::VendorError;
-use voice_pipeline::vendors::stt::{Stt, SttEvent, SttInput, SttLine};
+use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttInput, SttLine};
 use voice_pipeline::vendors::tts::{SpeakRequest, Tts, TtsEvent};
 
 use super::fake_gateway::{FakeGateway, Socket};
@@ -43,8 +43,8 @@ impl Stt for ToneEar {
         "tone"
     }
 
-    fn sample_rate(&self) -> SampleRate {
-        SampleRate::WIDEBAND
+    fn format(&self) -> AudioFormat {
+        AudioFormat::Pcm(SampleRate::WIDEBAND)
     }
 
     fn open(&self) -> SttLine {
@@ -57,7 +57,7 @@ impl Stt for ToneEar {
                     SttInput::Audio(frame) => {
                         loud += u32::from(frame.iter().any(|sample| sample.unsigned_abs() > 1_000));
                     }
-                    SttInput::SpeechStarted => {}
+                    SttInput::SpeechStarted | SttInput::Ulaw(_) => {}
                     SttInput::Paused(pause) => {
                         let text = format!("{} ms", (f64::from(loud) / 5.0).round() * 100.0);
                         let last = SttEvent::Final { pause: Some(pause), text };

@@ -236,7 +236,8 @@ impl Driver {
                     self.context.emit(Some(id), EventKind::TurnMeasured(timeline.measure(now, behind)));
                 }
                 self.awaiting_mark = Some(PieceId { turn: of, piece });
-                self.tell(Event::AudioSent(id));
+                let is_filler = piece >= LINE_PIECES && !matches!(turn.step, Step::Finishing { .. });
+                self.tell(if is_filler { Event::FillerSent(id) } else { Event::AudioSent(id) });
             }
             Signal::AllSent { turn: of, plays_until } if of == id => {
                 let ends_call = turn.step == Step::Finishing { ends_call: true };

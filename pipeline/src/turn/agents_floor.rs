@@ -62,7 +62,7 @@ impl Conversation {
     ) -> State {
         let turn = reply.turn;
         let (wait, floor) = match event {
-            Event::AudioSent(of) if of == turn => {
+            Event::AudioSent(of) | Event::FillerSent(of) if of == turn => {
                 reply.audible = true;
                 let tool = matches!(wait, Wait::Tool { .. });
                 let progress = Progress::Growing { tool, give_up_at: wait.give_up_at() };

@@ -104,6 +104,8 @@ pub enum Event {
     ToolsFinished(TurnId),
     /// Audio of this reply went to the carrier.
     AudioSent(TurnId),
+    /// Audio of a filler went to the carrier: the caller hears something, but the reply is no nearer.
+    FillerSent(TurnId),
     /// The carrier played all it had of this reply.
     PlayedOut(TurnId),
     /// All audio of this reply is with the carrier.

@@ -51,7 +51,7 @@ pub struct DeepgramSettings {
     pub keyterms: Vec<String>,
     /// Further pairs for the query of the recogniser, such as `numerals` and `true`. Default: none.
     pub extra_query: Vec<(String, String)>,
-    /// `DEEPGRAM_CONNECT_TIMEOUT`: how long a connection may take. Default `3s`, from `100ms` to `30s`.
+    /// `DEEPGRAM_CONNECT_TIMEOUT`: how long a connection may take. Default `2s`, from `100ms` to `30s`.
     pub connect_timeout: Duration,
     /// After so long without audio the recogniser is told that we are still there. The vendor hangs up
     /// after 10 s. Default `4s`.
@@ -74,7 +74,7 @@ impl Default for DeepgramSettings {
             smart_format: true,
             keyterms: Vec::new(),
             extra_query: Vec::new(),
-            connect_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(2),
             keep_alive: Duration::from_secs(4),
             final_timeout: Duration::from_secs(1),
         }

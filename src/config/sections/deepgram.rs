@@ -23,8 +23,8 @@ settings! {
         /// Language that is heard, BCP 47, or `multi`.
         "DEEPGRAM_LANGUAGE" language: String = words("en"),
         /// Silence after which Deepgram by itself takes an utterance for complete: a witness beside our own.
-        /// Lower answers sooner and cuts more callers off.
-        "DEEPGRAM_ENDPOINTING" endpointing: Duration = duration(ms(300), ms(10)..=secs(5)),
+        /// Lower answers sooner and cuts more callers off; 0 leaves it to our own pauses.
+        "DEEPGRAM_ENDPOINTING" endpointing: Duration = duration(ms(300), ms(0)..=secs(5)),
         /// Time after the last word after which it does so even in noise.
         "DEEPGRAM_UTTERANCE_END" utterance_end: Duration = duration(secs(1), secs(1)..=secs(5)),
         /// Numbers, times and the like as one writes them. Off gives finals a little sooner.

@@ -17,7 +17,7 @@ use crate::config::kinds::{
 const OPENAI_BASE_URL: &str = "https://api.openai.com/v1";
 
 /// Who writes the replies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LlmVendor {
     /// The scripted form-filling agent in this process.
     Forms,

@@ -7,7 +7,7 @@ use crate::config::declare::settings;
 use crate::config::kinds::{Kind as _, chain, choice, duration, ms, number, optional, path, secs};
 
 /// Who turns speech into text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SttVendor {
     /// The engine in this process.
     Local,
@@ -16,7 +16,7 @@ pub enum SttVendor {
 }
 
 /// Who turns text into speech.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TtsVendor {
     /// The engine in this process.
     Local,
