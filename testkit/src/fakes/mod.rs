@@ -10,3 +10,6 @@
 pub mod deepgram;
 pub mod fault;
 pub mod speech;
+
+#[cfg(test)]
+mod fault_tests;

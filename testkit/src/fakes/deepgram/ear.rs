@@ -291,8 +291,9 @@ impl Ear {
             self.recite_the_rest();
             self.speech = None;
         }
-        // A word that has only begun belongs to the next window.
-        let begun = if cause == Cause::Full && self.words.len() > 1 { self.words.pop() } else { None };
+        // A word that has not ended belongs to the next window.
+        let (clock, window_start) = (self.clock, self.window_start);
+        let begun = self.words.pop_if(|word| cause == Cause::Full && word.end > clock && word.start > window_start);
         let end = begun.as_ref().map_or(self.clock, |word| word.start);
         let words = self.words_until(end);
         self.words.clear();
