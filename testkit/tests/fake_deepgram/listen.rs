@@ -115,6 +115,14 @@ async fn unbroken_speech_is_cut_between_words_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn silence_before_speech_does_not_fill_its_window() {
+    let (fake, _) = start(|_| {});
+    let mut client = Client::open(&fake, &format!("{LISTEN}&endpointing=300")).await;
+    client.play(&[silence(ms(2_800)), speech::speak(SENTENCE), silence(ms(300))].concat()).await.unwrap();
+    assert_eq!(finals(&client.json_until(|message| message["speech_final"] == true).await), [SENTENCE]);
+}
+
+#[tokio::test]
 async fn a_gap_after_the_last_word_ends_the_utterance_even_in_noise() {
     let (fake, _) = start(|_| {});
     let mut client = Client::open(&fake, &format!("{LISTEN}&endpointing=300&utterance_end_ms=1000")).await;

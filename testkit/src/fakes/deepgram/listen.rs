@@ -186,6 +186,7 @@ impl<'a> Listener<'a> {
                 self.send_said().await
             }
             ListenMessage::Configure { keyterms } => {
+                let keyterms = keyterms.as_deref().unwrap_or_default();
                 self.send_json(wire::configured(keyterms, &self.conn.request_id)).await
             }
             ListenMessage::KeepAlive | ListenMessage::CloseStream => Ok(()),
