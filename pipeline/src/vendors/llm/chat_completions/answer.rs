@@ -8,6 +8,9 @@ use super::{VENDOR, failure};
 use crate::vendors::VendorError;
 use crate::vendors::llm::{Finish, LlmEvent};
 
+/// How much of an answer is kept back, all tool calls together. No tool takes arguments of that size.
+const CALLS_MAX_BYTES: usize = 256 * 1024;
+
 /// What an answer cost, where the server says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -49,7 +52,8 @@ impl Answer {
         }
         let chunk: Value =
             serde_json::from_str(data).map_err(|_| malformed("a chunk of a chat completion", data.len()))?;
-        self.handle_chunk(&chunk, out).inspect_err(|_| self.over = true)
+        let taken = self.handle_chunk(&chunk, out).and_then(|()| self.check_size());
+        taken.inspect_err(|_| self.over = true)
     }
 
     /// Takes a body that is one JSON document, from a server that does not stream.
@@ -127,6 +131,12 @@ impl Answer {
             self.flush(out);
         }
         Ok(())
+    }
+
+    /// What is kept back until the answer is over must not grow for ever.
+    fn check_size(&self) -> Result<(), VendorError> {
+        let kept = self.calls.bytes() + self.tags.bytes();
+        if kept > CALLS_MAX_BYTES { Err(malformed("tool calls of up to 256 KiB", kept)) } else { Ok(()) }
     }
 
     fn handle_text(&mut self, text: &str, out: &mut Vec<LlmEvent>) {

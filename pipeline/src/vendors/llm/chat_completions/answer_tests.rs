@@ -68,6 +68,25 @@ fn text_that_only_began_like_a_tag_is_spoken_at_the_end() {
 }
 
 #[test]
+fn tool_calls_that_never_end_are_an_error_before_they_fill_the_memory() {
+    let piece = "x".repeat(1_000);
+    for endless in [
+        json!({"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":piece}}]}}]}),
+        json!({"choices":[{"delta":{"tool_calls":[{"id":piece,"function":{"name":"f"}}, {"function":{"name":"g"}}]}}]}),
+        json!({"choices":[{"delta":{"tool_calls":[{"function":{"name":"f"},"extra_content":{"x":piece}}]}}]}),
+        json!({"choices":[{"delta":{"content":format!("<tool_call>{piece}")}}]}),
+    ] {
+        let (mut answer, mut out) = (Answer::default(), Vec::new());
+        let mut chunks = std::iter::repeat_n(endless.to_string(), 4_000);
+        let error = chunks.find_map(|chunk| answer.handle_data(&chunk, &mut out).err()).unwrap();
+        assert!(matches!(error, VendorError::Malformed { size_bytes: ..300_000, .. }), "{error}");
+        assert_eq!(out, []);
+        answer.handle_end(&mut out).unwrap();
+        assert_eq!(out, [], "the answer is over");
+    }
+}
+
+#[test]
 fn data_that_is_not_json_is_malformed_and_not_quoted() {
     let (_, result) = read(&["the caller said"]);
     let error = result.unwrap_err();
