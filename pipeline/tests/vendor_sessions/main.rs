@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod deepgram;
+mod garbage;
 mod session;
 mod stt;
 mod tts;

@@ -161,6 +161,13 @@ pub(crate) fn json(message: Outgoing<'_>) -> Value {
     }
 }
 
+/// All texts that a server sends in the sessions of a file.
+pub(crate) fn server_texts(file: &str) -> Vec<String> {
+    let sessions = sessions(file);
+    let frames = sessions.iter().flat_map(Session::steps).map(|step| step.frame());
+    frames.filter_map(|frame| if let Frame::ServerText(text) = frame { Some(text) } else { None }).collect()
+}
+
 fn query(url: &str) -> Vec<(&str, &str)> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     query.split('&').filter_map(|pair| pair.split_once('=')).collect()

@@ -50,16 +50,12 @@ impl Answer {
             self.finish.get_or_insert(Finish::Stop);
             return self.handle_end(out);
         }
-        let chunk: Value =
-            serde_json::from_str(data).map_err(|_| malformed("a chunk of a chat completion", data.len()))?;
-        let taken = self.handle_chunk(&chunk, out).and_then(|()| self.check_size());
-        taken.inspect_err(|_| self.over = true)
+        self.handle_json(data.as_bytes(), "a chunk of a chat completion", out)
     }
 
     /// Takes a body that is one JSON document, from a server that does not stream.
     pub fn handle_document(&mut self, body: &[u8], out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
-        let document: Value = serde_json::from_slice(body).map_err(|_| malformed("a chat completion", body.len()))?;
-        self.handle_chunk(&document, out)?;
+        self.handle_json(body, "a chat completion", out)?;
         self.handle_end(out)
     }
 
@@ -102,6 +98,12 @@ impl Answer {
     /// What the server wants to see again beside a tool call, by the call's id.
     pub fn take_extra_content(&mut self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.extra_content)
+    }
+
+    fn handle_json(&mut self, json: &[u8], expected: &'static str, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        let chunk = serde_json::from_slice(json).map_err(|_| malformed(expected, json.len()));
+        let taken = chunk.and_then(|chunk| self.handle_chunk(&chunk, out)).and_then(|()| self.check_size());
+        taken.inspect_err(|_| self.over = true)
     }
 
     fn handle_chunk(&mut self, chunk: &Value, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {

@@ -68,6 +68,15 @@ fn text_that_only_began_like_a_tag_is_spoken_at_the_end() {
 }
 
 #[test]
+fn nothing_follows_data_that_cannot_be_read() {
+    let (mut answer, mut out) = (Answer::default(), Vec::new());
+    answer.handle_data("{", &mut out).unwrap_err();
+    answer.handle_data(r#"{"choices":[{"delta":{"content":"late"}}]}"#, &mut out).unwrap();
+    answer.handle_end(&mut out).unwrap();
+    assert_eq!(out, []);
+}
+
+#[test]
 fn tool_calls_that_never_end_are_an_error_before_they_fill_the_memory() {
     let piece = "x".repeat(1_000);
     for endless in [
