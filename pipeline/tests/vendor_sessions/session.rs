@@ -104,14 +104,14 @@ impl Session {
     /// Checks how the conversation ended: in an error, with a close, or not yet.
     pub(crate) fn check_end(&self, failed: Option<&VendorError>, closed: Option<&VendorError>) {
         let (id, expect) = (self.id(), self.expect_any());
-        let fits = match (expect["error"].as_str(), failed) {
-            (None, None) => true,
-            (Some("auth"), Some(VendorError::Refused { status: 401 | 403, .. }))
-            | (Some("client_bug"), Some(VendorError::Refused { .. }))
-            | (Some("rate_limit"), Some(VendorError::Busy { .. }))
-            | (Some("provider"), Some(VendorError::Failed { .. })) => true,
-            _ => false,
-        };
+        let fits = matches!(
+            (expect["error"].as_str(), failed),
+            (None, None)
+                | (Some("auth"), Some(VendorError::Refused { status: 401 | 403, .. }))
+                | (Some("client_bug"), Some(VendorError::Refused { .. }))
+                | (Some("rate_limit"), Some(VendorError::Busy { .. }))
+                | (Some("provider"), Some(VendorError::Failed { .. }))
+        );
         assert!(fits, "{id}: {:?} became {failed:?}", expect["error"]);
         if let Some(retry) = expect["retry"].as_bool() {
             assert_eq!(failed.unwrap().is_retryable(), retry, "{id}");
