@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
+pub use self::utterance::UTTERANCE_MAX_BYTES;
 use super::VendorError;
 use super::socket::{Endpoint, Incoming, Outgoing};
 use crate::audio::SampleRate;

@@ -3,14 +3,14 @@
 //! A recogniser looks at a window of audio, guesses at its words, guesses again, and then settles it and
 //! turns to the next. [`Utterance`] joins the windows to the text of the whole utterance.
 //!
-//! What always holds: no text is longer than [`LONGEST_BYTES`]; a final that says nothing new is told
+//! What always holds: no text is longer than [`UTTERANCE_MAX_BYTES`]; a final that says nothing new is told
 //! once ([`Utterance::news`]); after [`Utterance::commit`] nothing of the old words comes back, and what the
 //! recogniser had guessed at is marked as heard up to [`Utterance::forgotten_until`].
 
 use std::time::Duration;
 
 /// The longest text of an utterance, more than half an hour of speech. Words behind it are left out.
-pub(super) const LONGEST_BYTES: usize = 64 * 1024;
+pub const UTTERANCE_MAX_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Utterance {
@@ -85,7 +85,7 @@ impl Utterance {
 
 /// Puts `text` behind a space, as far as there is room.
 fn append(to: &mut String, text: &str) {
-    let room = LONGEST_BYTES.saturating_sub(to.len() + usize::from(!to.is_empty()));
+    let room = UTTERANCE_MAX_BYTES.saturating_sub(to.len() + usize::from(!to.is_empty()));
     let mut end = text.len().min(room);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -152,13 +152,13 @@ mod tests {
     #[test]
     fn no_text_is_longer_than_the_longest() {
         let mut utterance = Utterance::default();
-        for _ in 0..LONGEST_BYTES {
+        for _ in 0..UTTERANCE_MAX_BYTES {
             utterance.settle("\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}");
         }
-        utterance.guess(&"\u{e9}".repeat(LONGEST_BYTES), s(1));
+        utterance.guess(&"\u{e9}".repeat(UTTERANCE_MAX_BYTES), s(1));
         utterance.told(&utterance.whole());
-        assert!(utterance.whole().len() <= LONGEST_BYTES);
-        assert!(utterance.settled().len() > LONGEST_BYTES - 4);
-        assert!(utterance.running.len() <= LONGEST_BYTES);
+        assert!(utterance.whole().len() <= UTTERANCE_MAX_BYTES);
+        assert!(utterance.settled().len() > UTTERANCE_MAX_BYTES - 4);
+        assert!(utterance.running.len() <= UTTERANCE_MAX_BYTES);
     }
 }

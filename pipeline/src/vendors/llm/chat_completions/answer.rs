@@ -8,6 +8,9 @@ use super::{VENDOR, failure};
 use crate::vendors::VendorError;
 use crate::vendors::llm::{Finish, LlmEvent};
 
+/// How much of an answer is kept back, all tool calls together. No tool takes arguments of that size.
+const CALLS_MAX_BYTES: usize = 256 * 1024;
+
 /// What an answer cost, where the server says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -47,15 +50,12 @@ impl Answer {
             self.finish.get_or_insert(Finish::Stop);
             return self.handle_end(out);
         }
-        let chunk: Value =
-            serde_json::from_str(data).map_err(|_| malformed("a chunk of a chat completion", data.len()))?;
-        self.handle_chunk(&chunk, out).inspect_err(|_| self.over = true)
+        self.handle_json(data.as_bytes(), "a chunk of a chat completion", out)
     }
 
     /// Takes a body that is one JSON document, from a server that does not stream.
     pub fn handle_document(&mut self, body: &[u8], out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
-        let document: Value = serde_json::from_slice(body).map_err(|_| malformed("a chat completion", body.len()))?;
-        self.handle_chunk(&document, out)?;
+        self.handle_json(body, "a chat completion", out)?;
         self.handle_end(out)
     }
 
@@ -100,6 +100,12 @@ impl Answer {
         std::mem::take(&mut self.extra_content)
     }
 
+    fn handle_json(&mut self, json: &[u8], expected: &'static str, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
+        let chunk = serde_json::from_slice(json).map_err(|_| malformed(expected, json.len()));
+        let taken = chunk.and_then(|chunk| self.handle_chunk(&chunk, out)).and_then(|()| self.check_size());
+        taken.inspect_err(|_| self.over = true)
+    }
+
     fn handle_chunk(&mut self, chunk: &Value, out: &mut Vec<LlmEvent>) -> Result<(), VendorError> {
         if !self.has_finished()
             && let Some(error) = failure::in_stream(chunk)
@@ -127,6 +133,12 @@ impl Answer {
             self.flush(out);
         }
         Ok(())
+    }
+
+    /// What is kept back until the answer is over must not grow for ever.
+    fn check_size(&self) -> Result<(), VendorError> {
+        let kept = self.calls.bytes() + self.tags.bytes();
+        if kept > CALLS_MAX_BYTES { Err(malformed("tool calls of up to 256 KiB", kept)) } else { Ok(()) }
     }
 
     fn handle_text(&mut self, text: &str, out: &mut Vec<LlmEvent>) {
@@ -198,83 +210,5 @@ fn cut_off() -> VendorError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(chunks: &[&str]) -> (Vec<LlmEvent>, Result<(), VendorError>) {
-        let (mut answer, mut out) = (Answer::default(), Vec::new());
-        let result = chunks
-            .iter()
-            .try_for_each(|data| answer.handle_data(data, &mut out))
-            .and_then(|()| answer.handle_end(&mut out));
-        (out, result)
-    }
-
-    #[test]
-    fn content_in_parts_is_spoken_without_the_thinking_parts() {
-        let (out, result) = read(&[
-            r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[]},{"type":"text","text":"Hi."}]}}]}"#,
-            "[DONE]",
-        ]);
-        result.unwrap();
-        assert_eq!(out, [LlmEvent::Text("Hi.".into()), LlmEvent::Done(Finish::Stop)]);
-    }
-
-    #[test]
-    fn a_call_that_the_server_left_in_the_text_is_made_and_not_spoken() {
-        let (out, result) = read(&[
-            r#"{"choices":[{"delta":{"content":"One moment.<tool_call>\n{\"name\":\"f\",\"argu"}}]}"#,
-            r#"{"choices":[{"delta":{"content":"ments\":{\"x\":1}}\n</tool_call><tool_call>?</tool_call>"}}]}"#,
-            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
-        ]);
-        result.unwrap();
-        let [LlmEvent::Text(text), LlmEvent::ToolCall(call), LlmEvent::Done(finish)] = &out[..] else {
-            panic!("{out:?}")
-        };
-        assert_eq!((text.as_str(), *finish), ("One moment.", Finish::ToolCalls));
-        assert_eq!((call.name.as_str(), call.arguments.as_str()), ("f", r#"{"x":1}"#));
-    }
-
-    #[test]
-    fn a_refusal_is_spoken() {
-        let (out, _) = read(&[r#"{"choices":[{"delta":{"refusal":"I can't."}}]}"#]);
-        assert_eq!(out, [LlmEvent::Text("I can't.".into())]);
-    }
-
-    #[test]
-    fn a_tool_call_cut_off_inside_its_arguments_is_not_made() {
-        let (out, result) = read(&[
-            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\":"}}]}}]}"#,
-        ]);
-        assert_eq!(out, []);
-        assert!(matches!(result, Err(VendorError::Disconnected { .. })));
-    }
-
-    #[test]
-    fn a_whole_tool_call_counts_though_the_server_just_hangs_up() {
-        let (out, result) = read(&[
-            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#,
-        ]);
-        result.unwrap();
-        assert_eq!(out.last(), Some(&LlmEvent::Done(Finish::ToolCalls)));
-    }
-
-    #[test]
-    fn text_that_only_began_like_a_tag_is_spoken_at_the_end() {
-        let (out, _) = read(&[
-            r#"{"choices":[{"delta":{"content":"a <"}}]}"#,
-            r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#,
-            r#"{"error":{"message":"late"}}"#,
-        ]);
-        let text = |text: &str| LlmEvent::Text(text.into());
-        assert_eq!(out, [text("a "), text("<"), LlmEvent::Done(Finish::Filtered)]);
-    }
-
-    #[test]
-    fn data_that_is_not_json_is_malformed_and_not_quoted() {
-        let (_, result) = read(&["the caller said"]);
-        let error = result.unwrap_err();
-        assert!(matches!(error, VendorError::Malformed { size_bytes: 15, .. }));
-        assert!(!error.to_string().contains("caller"));
-    }
-}
+#[path = "answer_tests.rs"]
+mod tests;

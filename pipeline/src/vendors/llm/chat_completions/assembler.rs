@@ -15,9 +15,15 @@ struct Slot {
     name: Option<String>,
     arguments: String,
     extra_content: Option<Value>,
+    extra_bytes: usize,
 }
 
 impl Slot {
+    fn bytes(&self) -> usize {
+        let name = |name: &Option<String>| name.as_ref().map_or(0, String::len);
+        size_of::<Self>() + name(&self.id) + name(&self.name) + self.arguments.len() + self.extra_bytes
+    }
+
     fn is_complete(&self) -> bool {
         self.name.is_some() && serde_json::from_str::<Value>(&self.arguments).is_ok()
     }
@@ -69,8 +75,14 @@ impl CallAssembler {
             _ => {}
         }
         if let Some(extra) = delta.get("extra_content").filter(|extra| !extra.is_null()) {
+            slot.extra_bytes = extra.to_string().len();
             slot.extra_content = Some(extra.clone());
         }
+    }
+
+    /// What is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.iter().map(Slot::bytes).sum()
     }
 
     /// Whether a named call would be lost if the answer ended here: its arguments are not whole.

@@ -72,6 +72,11 @@ impl TagFilter {
         }
     }
 
+    /// What is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.held.len()
+    }
+
     /// The texts between `<tool_call>` tags since the last time.
     pub(super) fn take_calls(&mut self) -> Vec<String> {
         std::mem::take(&mut self.calls)

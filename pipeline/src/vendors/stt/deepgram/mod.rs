@@ -9,7 +9,8 @@
 //! Our own pauses ask for a final with `Finalize`, and a result marked `from_finalize` answers.
 //!
 //! What always holds, beside the promises of [`SttCodec`]:
-//! - every settled window is told as [`SttEvent::Settled`], also an empty one;
+//! - every settled window is told as [`SttEvent::Settled`], also an empty one; words count once, though a
+//!   window be settled twice;
 //! - an awaited pause ends with exactly one final: the answer to it (which may be empty), a final of
 //!   Deepgram's own that comes first, or what is known when the answer is given up. An answer that is late
 //!   for its pause only adds words, and one that has no new words adds nothing;
@@ -117,6 +118,8 @@ fn listen_url(base: &str, settings: &DeepgramSettings) -> String {
 #[derive(Debug, Default)]
 struct Codec {
     utterance: Utterance,
+    /// Begin and end of the last settled window.
+    window: (Duration, Duration),
     sent_bytes: u64,
     awaited: Option<PauseId>,
     /// Where the audio ended at every `Finalize` that is not answered. The awaited pause is the last.
@@ -183,7 +186,7 @@ impl SttCodec for Codec {
 
 impl Codec {
     fn take(&mut self, results: &Results<'_>, out: &mut Vec<SttEvent>) {
-        let until = results.until();
+        let window @ (start, until) = results.window();
         let text = results.text_after(self.utterance.forgotten_until());
         if !results.is_final() {
             if self.utterance.guess(&text, until) {
@@ -191,8 +194,12 @@ impl Codec {
             }
             return;
         }
-        let is_news = self.utterance.settle(&text);
+        let is_repeated = std::mem::replace(&mut self.window, window) == window && start < until;
+        let is_news = !is_repeated && self.utterance.settle(&text);
         out.push(SttEvent::Settled { text: self.utterance.settled().to_owned(), audio: until });
+        if is_repeated {
+            return;
+        }
         let before = out.len();
         let answers = results.answers_finalize();
         let answers_newest = answers && self.answers_newest(until);

@@ -64,9 +64,10 @@ impl Results<'_> {
         self.from_finalize.unwrap_or(false)
     }
 
-    /// The end of the window.
-    pub(super) fn until(&self) -> Duration {
-        seconds(self.start.unwrap_or(0.0).max(0.0) + self.duration.unwrap_or(0.0).max(0.0))
+    /// Begin and end of the window.
+    pub(super) fn window(&self) -> (Duration, Duration) {
+        let start = self.start.unwrap_or(0.0).max(0.0);
+        (seconds(start), seconds(start + self.duration.unwrap_or(0.0).max(0.0)))
     }
 
     /// The words of the window that begin after `forgotten`; where words have no times, the whole window
@@ -81,7 +82,7 @@ impl Results<'_> {
         let words = best.words.as_deref().unwrap_or_default();
         let keeps_all = match words.iter().map(|word| word.start).collect::<Option<Vec<f64>>>() {
             Some(starts) if !starts.is_empty() => starts.into_iter().all(|start| seconds(start) >= forgotten),
-            _ if self.until() > forgotten => true,
+            _ if self.window().1 > forgotten => true,
             _ => return String::new(),
         };
         if keeps_all {

@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use super::super::utterance::LONGEST_BYTES;
+use super::super::utterance::UTTERANCE_MAX_BYTES;
 use super::*;
 
 const P1: PauseId = PauseId(1);
@@ -119,6 +117,29 @@ fn an_utterance_that_goes_on_after_a_final_is_told_whole() {
     assert_eq!(line.reads(&result(1.0, 1.0, "and", &[])), [interim("Two players. and")]);
     let ends = result(1.0, 2.0, "And a cart.", &["is_final", "speech_final"]);
     assert_eq!(line.reads(&ends), [settled("Two players. And a cart.", 3_000), last(None, "Two players. And a cart.")]);
+}
+
+#[test]
+fn a_window_that_is_settled_twice_counts_once() {
+    let mut line = Line::default();
+    let yes = result(0.0, 1.0, "Yes.", &["is_final", "speech_final"]);
+    assert_eq!(line.reads(&yes), [settled("Yes.", 1_000), last(None, "Yes.")]);
+    assert_eq!(line.reads(&yes), [settled("Yes.", 1_000)]);
+    line.codec.committed();
+    assert_eq!(line.reads(&yes), [settled("", 1_000)]);
+    let again = result(1.0, 1.0, "Yes.", &["is_final", "speech_final"]);
+    assert_eq!(line.reads(&again), [settled("Yes.", 2_000), last(None, "Yes.")]);
+}
+
+#[test]
+fn an_answer_that_comes_twice_answers_once() {
+    let mut line = Line::default();
+    line.pauses(P1, 1_000);
+    let answer = result(0.0, 1.0, "Yes.", &["is_final", "from_finalize"]);
+    assert_eq!(line.reads(&answer), [settled("Yes.", 1_000), last(Some(P1), "Yes.")]);
+    line.pauses(P2, 1_000);
+    assert_eq!(line.reads(&answer), [settled("Yes.", 1_000)]);
+    assert_eq!(line.codec.awaited(), Some(P2));
 }
 
 #[test]
@@ -262,16 +283,16 @@ fn without_word_times_a_guessed_window_is_forgotten_whole() {
 fn an_utterance_has_an_end_however_much_is_sent() {
     let mut line = Line::default();
     let words = "word ".repeat(1_000);
-    for _ in 0..40 {
-        for event in line.reads(&result(0.0, 1.0, words.trim(), &["is_final", "speech_final"])) {
+    for second in 0..40 {
+        for event in line.reads(&result(f64::from(second), 1.0, words.trim(), &["is_final", "speech_final"])) {
             let (SttEvent::Settled { text, .. } | SttEvent::Interim(text) | SttEvent::Final { text, .. }) = event
             else {
                 panic!("{event:?}");
             };
-            assert!(text.len() <= LONGEST_BYTES);
+            assert!(text.len() <= UTTERANCE_MAX_BYTES);
         }
     }
     line.pauses(P1, 0);
     let [SttEvent::Final { text, .. }] = &line.gives_up()[..] else { panic!("no final") };
-    assert!(text.len() > LONGEST_BYTES - 8);
+    assert!(text.len() > UTTERANCE_MAX_BYTES - 8);
 }
