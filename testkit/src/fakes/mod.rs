@@ -1,0 +1,3 @@
+//! Servers on loopback that stand in for vendors, over real sockets.
+
+pub mod chat;
