@@ -227,7 +227,7 @@ async fn an_answer_is_delivered_in_the_pieces_that_were_planned() {
 #[tokio::test]
 async fn one_connection_serves_one_request_after_the_other() {
     let mut desk = Desk::with(ChatPlan::default()).await;
-    let mut socket = TcpStream::connect(desk.fake.addr()).await.unwrap();
+    let mut socket = TcpStream::connect(desk.fake.address()).await.unwrap();
     for number in 1..=3 {
         send(&mut socket, "keep-alive", &asks("again")).await;
         let mut answer = Vec::new();

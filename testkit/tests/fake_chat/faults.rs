@@ -1,14 +1,13 @@
 //! Connections that break where the plan says, and clients that leave.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use voice_testkit::fakes::chat::{Answer, ChatPlan, ConnectionFault, Cut, FakeChat, Seen};
+use voice_testkit::fakes::chat::{Answer, ChatPlan, ConnectionFault, Cut, FakeChat, Seen, unobserved};
 
 use super::{Desk, LIMIT, asks, bare_request, drain, events, with};
 
@@ -64,7 +63,7 @@ async fn a_connection_is_refused_or_cut_by_its_number() {
     plan.connection_faults.insert(1, ConnectionFault::Refuse);
     plan.connection_faults.insert(3, ConnectionFault::Cut(Cut::close(20)));
     let mut desk = Desk::with(plan).await;
-    let mut refused = TcpStream::connect(desk.fake.addr()).await.unwrap();
+    let mut refused = TcpStream::connect(desk.fake.address()).await.unwrap();
     assert_eq!(refused.read(&mut [0; 1]).await.unwrap(), 0);
     assert!(matches!(desk.next_seen().await, Seen::Refused { conn: 1, .. }));
     let (whole, _) = drain(&mut bare_request(&desk.fake, &asks("?")).await).await;
@@ -142,16 +141,16 @@ async fn a_stopped_server_leaves_its_address_free_and_its_clients_alone() {
     let mut desk = Desk::with(ChatPlan::script([Answer::says("one two").hanging_after(1)])).await;
     let mut socket = bare_request(&desk.fake, &asks("?")).await;
     desk.until(|seen| matches!(seen, Seen::FirstToken { .. })).await;
-    let addr = desk.fake.addr();
+    let address = desk.fake.address();
     desk.fake.stop().await;
     let _ = drain(&mut socket).await;
     while let Ok(seen) = desk.seen.try_recv() {
         assert!(!matches!(seen, Seen::ClientLeft { .. }), "nobody left");
     }
-    let again = FakeChat::start_on(addr, ChatPlan::default(), Arc::new(|_| {})).await.unwrap();
+    let again = FakeChat::start_on(address, ChatPlan::default(), unobserved()).unwrap();
     let (whole, _) = drain(&mut bare_request(&again, &asks("?")).await).await;
     assert!(whole.starts_with(b"HTTP/1.1 200 OK\r\n"));
-    let mut idle = TcpStream::connect(addr).await.unwrap();
+    let mut idle = TcpStream::connect(address).await.unwrap();
     drop(again);
     let _ = drain(&mut idle).await;
 }

@@ -32,7 +32,7 @@ struct Desk {
 impl Desk {
     async fn with(plan: ChatPlan) -> Self {
         let (observer, seen) = observer();
-        let fake = FakeChat::start(plan, observer).await.unwrap();
+        let fake = FakeChat::start(plan, observer).unwrap();
         // Another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { fake, seen, http: reqwest::Client::builder().no_proxy().build().unwrap() }
@@ -107,7 +107,7 @@ fn choices(chunks: &[Value]) -> Vec<&Value> {
 /// Makes a request on a socket of its own that asks for the connection to be closed behind the
 /// answer.
 async fn bare_request(fake: &FakeChat, body: &Value) -> TcpStream {
-    let mut socket = TcpStream::connect(fake.addr()).await.unwrap();
+    let mut socket = TcpStream::connect(fake.address()).await.unwrap();
     send(&mut socket, "close", body).await;
     socket
 }

@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::vec;
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body_util::StreamBody;
 use hyper::body::Frame;
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::answer::Stop;
 use super::seen::Seen;

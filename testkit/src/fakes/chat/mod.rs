@@ -32,7 +32,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,14 +40,17 @@ pub use answer::Answer;
 pub use error::ApiError;
 pub use plan::{ChatPlan, ConnectionFault, DefaultAnswer, Delivery, LineEnd, last_words};
 pub use quirks::{case_expectation, case_ids};
-pub use seen::{Observer, Seen};
+pub use seen::{Observer, Seen, unobserved};
 pub use wire::Cut;
 
 use crate::vendors::locked;
 
+/// Connections that wait to be accepted: a whole load test may dial at once.
+const BACKLOG: u32 = 1024;
+
 /// A running server of chat completions.
 pub struct FakeChat {
-    addr: SocketAddr,
+    address: SocketAddr,
     shared: Arc<Shared>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -65,15 +68,19 @@ pub struct Counts {
 }
 
 impl FakeChat {
-    /// Starts on a free port of loopback.
-    pub async fn start(plan: ChatPlan, observer: Observer) -> io::Result<Self> {
-        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), plan, observer).await
+    /// Serves on a free port of 127.0.0.1. Must be called on a tokio runtime.
+    pub fn start(plan: ChatPlan, observer: Observer) -> io::Result<Self> {
+        Self::start_on((Ipv4Addr::LOCALHOST, 0).into(), plan, observer)
     }
 
-    /// Starts at this address.
-    pub async fn start_on(addr: SocketAddr, plan: ChatPlan, observer: Observer) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr).await?;
-        let addr = listener.local_addr()?;
+    /// Serves on this address, also when an earlier server just left it. Must be called on a tokio
+    /// runtime.
+    pub fn start_on(address: SocketAddr, plan: ChatPlan, observer: Observer) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             plan: Mutex::new(plan),
             observer,
@@ -84,17 +91,17 @@ impl FakeChat {
         });
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
         tasks.spawn(serve::accept(listener, Arc::clone(&shared), stop.clone()));
-        Ok(Self { addr, shared, stop, tasks })
+        Ok(Self { address, shared, stop, tasks })
     }
 
     /// Where it listens.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What clients are given as their base address: `http://127.0.0.1:PORT/v1`.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.addr)
+        format!("http://{}/v1", self.address)
     }
 
     /// Reads or changes the plan. The server waits meanwhile, so the change should be short.

@@ -1,12 +1,17 @@
 //! What the server tells about its clients.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// Is told what happens, at once and in the task it happens in: it must not block.
 pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
+
+/// An observer that does not care.
+pub fn unobserved() -> Observer {
+    Arc::new(|_| {})
+}
 
 /// Something that happened. `conn` counts the connections and `request` the requests for an answer,
 /// both from 1 and over the server's life.
