@@ -29,6 +29,7 @@ use voice_pipeline::vendors::llm::Llm;
 use voice_pipeline::vendors::stt::Stt;
 use voice_pipeline::vendors::tts::Tts;
 
+pub use crate::fakes::speech::FakeVoice;
 use crate::vendors::{SureDetector, locked};
 
 const FRAME: Duration = Duration::from_millis(20);
@@ -299,28 +300,6 @@ pub async fn call_setup(cast: Cast, events: Arc<dyn EventSink>) -> CallSetup {
 /// 20 ms of silence as a carrier sends it.
 pub fn silent_frame() -> Bytes {
     Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES])
-}
-
-/// Something like a voice: harmonics of 140 Hz, swelling and ebbing like syllables.
-#[derive(Debug, Default)]
-pub struct FakeVoice {
-    phase: usize,
-}
-
-impl FakeVoice {
-    /// The next 20 ms, as a carrier sends them.
-    pub fn frame(&mut self) -> Bytes {
-        let mut frame = Vec::with_capacity(FRAME_SAMPLES);
-        for _ in 0..FRAME_SAMPLES {
-            let t = self.phase as f64 / 8_000.0;
-            self.phase += 1;
-            let swell = 0.6 + 0.4 * (t * 4.0 * std::f64::consts::TAU).sin();
-            let harmonics: f64 =
-                (1..=12).map(|n| (t * 140.0 * f64::from(n) * std::f64::consts::TAU).sin() / f64::from(n)).sum();
-            frame.push(ulaw::encode((harmonics * swell * 5_000.0) as i16));
-        }
-        Bytes::from(frame)
-    }
 }
 
 fn texts() -> LineTexts {
