@@ -7,6 +7,7 @@
 //!
 //! Not here: vendors without sockets (`vendors`), callers and carriers.
 
+pub mod chat;
 pub mod deepgram;
 pub mod fault;
 pub mod speech;
