@@ -4,7 +4,8 @@
 //! trip when so many bytes were written to the client, or breaks the connection at once.
 //!
 //! What always holds:
-//! - a client gets exactly the bytes before the fault, at whatever place that cuts a message;
+//! - a client gets exactly the bytes before the fault, at whatever place that cuts a message (a reset
+//!   may overtake the last of them);
 //! - a stall lets nothing pass in either direction, and the socket stays open for as long as the
 //!   stream or a handle to it lives;
 //! - without a fault the stream only counts.

@@ -11,3 +11,6 @@ pub mod chat;
 pub mod deepgram;
 pub mod fault;
 pub mod speech;
+
+#[cfg(test)]
+mod fault_tests;

@@ -42,7 +42,9 @@ static VOICE: LazyLock<[u8; 4_000]> = LazyLock::new(|| {
         let swell = 0.6 + 0.4 * (t * 4.0 * std::f64::consts::TAU).sin();
         let harmonics: f64 =
             (1..=12).map(|n| (t * 140.0 * f64::from(n) * std::f64::consts::TAU).sin() / f64::from(n)).sum();
-        ulaw::encode((harmonics * swell * 5_000.0) as i16)
+        let byte = ulaw::encode((harmonics * swell * 5_000.0) as i16);
+        // Without the negative zero the audio is the same after a round through PCM.
+        if byte == 0x7F { ulaw::SILENCE } else { byte }
     })
 });
 
@@ -216,4 +218,152 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
             (!head.is_empty()).then_some(head)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use voice_pipeline::time::CallTime;
+    use voice_pipeline::vad::{SpeechDetector, VadChange, VadSettings, WebRtcVad};
+
+    use super::*;
+
+    /// Pushes `audio` in pieces of the given sizes, in turn.
+    fn read(audio: &[u8], sizes: &[usize]) -> Vec<HeardWord> {
+        let mut reader = WordReader::default();
+        let mut heard = Vec::new();
+        let mut rest = audio;
+        for &size in sizes.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, tail) = rest.split_at(size.clamp(1, rest.len()));
+            reader.push(piece, |word| heard.push(word));
+            assert!(reader.held.len() < MARK_MAX_BYTES, "{} bytes are held", reader.held.len());
+            rest = tail;
+        }
+        heard
+    }
+
+    fn texts(heard: &[HeardWord]) -> Vec<&str> {
+        heard.iter().map(|heard| heard.word.as_str()).collect()
+    }
+
+    #[test]
+    fn words_stand_where_they_begin() {
+        let heard = read(&speak("A tee time, please."), &[FRAME_BYTES]);
+        assert_eq!(texts(&heard), ["A", "tee", "time,", "please."]);
+        // 160 ms for the shortest words, 60 ms a letter for the others.
+        assert_eq!(heard.iter().map(|heard| heard.at / 8).collect::<Vec<_>>(), [0, 160, 340, 640]);
+        assert_eq!(speak("A tee time, please.").len() / 8, 1_060);
+    }
+
+    #[test]
+    fn no_words_make_no_audio() {
+        assert!(speak(" \n").is_empty());
+    }
+
+    #[test]
+    fn every_frame_is_a_voice_and_silence_is_none() {
+        let audio = speak("Book me a tee time for Saturday at eight, please.");
+        assert_eq!(audio.len() % FRAME_BYTES, 0);
+        assert!(audio.chunks(FRAME_BYTES).all(is_voice));
+        assert!(!is_voice(&[ulaw::SILENCE; FRAME_BYTES]));
+        assert!(!is_voice(&[]));
+        // The noise of a quiet line, 30 of 32,635.
+        assert!(!is_voice(&[ulaw::encode(30), ulaw::encode(-30)].repeat(80)));
+    }
+
+    #[test]
+    fn a_voice_detector_hears_one_utterance_without_a_pause() {
+        let mut detector = SpeechDetector::new(VadSettings::default(), Box::new(WebRtcVad::new()), None);
+        let silence = vec![ulaw::SILENCE; 40 * FRAME_BYTES];
+        let text = "I would like to book a tee time for two players on Saturday. ".repeat(4);
+        let spoken = speak(&text);
+        let audio = [silence.clone(), spoken.clone(), silence].concat();
+        let mut changes = Vec::new();
+        for (number, frame) in (1..).zip(audio.chunks(FRAME_BYTES)) {
+            let frame: Vec<i16> = frame.iter().map(|&byte| ulaw::decode(byte)).collect();
+            let now = CallTime::from_millis(number * 20);
+            changes.extend(detector.push(now, &frame.try_into().unwrap()));
+        }
+        let spoken_ms = spoken.len() as u64 / 8;
+        let [VadChange::SpeechStarted { onset }, VadChange::SpeechStopped { end }] = changes[..] else {
+            panic!("{changes:?}")
+        };
+        assert!(onset.as_millis().abs_diff(800) <= 100, "{onset:?}");
+        assert!(end.as_millis().abs_diff(800 + spoken_ms) <= 100, "{end:?}");
+    }
+
+    #[test]
+    fn words_lie_over_a_recording_of_any_length() {
+        let recording: Vec<u8> = (0..=255).cycle().take(1_000).collect();
+        for clip in [&recording[..], &recording[..7], &recording.repeat(20)] {
+            let audio = speak_with("over my voice", clip);
+            assert_eq!(audio.len(), speak("over my voice").len());
+            assert_eq!(texts(&read(&audio, &[FRAME_BYTES])), ["over", "my", "voice"]);
+        }
+        let audio = speak_with("over my voice", &recording.repeat(20));
+        assert_eq!(audio[100..500], recording[100..500], "the recording is untouched between the marks");
+    }
+
+    #[test]
+    fn words_survive_pcm() {
+        let text = "Ünïcode 5,55 and words";
+        let audio = speak(text);
+        let again: Vec<u8> = audio.iter().map(|&byte| ulaw::encode(ulaw::decode(byte))).collect();
+        assert!(again == audio);
+        assert_eq!(texts(&read(&again, &[33])).join(" "), text);
+    }
+
+    #[test]
+    fn a_word_too_long_for_a_mark_becomes_several() {
+        let word = "ä".repeat(100);
+        let heard = read(&speak(&word), &[1]);
+        assert_eq!(heard.len(), 2);
+        assert_eq!(texts(&heard).concat(), word);
+    }
+
+    #[test]
+    fn the_voice_holds_nothing_that_looks_like_a_mark() {
+        assert!(!VOICE.contains(&MAGIC[0]));
+    }
+
+    proptest! {
+        #[test]
+        fn words_come_back_however_the_audio_is_cut(
+            words in proptest::collection::vec("[a-zA-Z0-9äß€,.!?'-]{1,30}", 0..12),
+            sizes in proptest::collection::vec(1..700_usize, 1..8),
+            silence in 0..400_usize,
+        ) {
+            let audio = [vec![ulaw::SILENCE; silence], speak(&words.join(" "))].concat();
+            let heard = read(&audio, &sizes);
+            prop_assert_eq!(texts(&heard), words);
+            prop_assert_eq!(heard, read(&audio, &[1]));
+        }
+
+        #[test]
+        fn no_bytes_break_a_reader(
+            bytes in proptest::collection::vec(
+                prop_oneof![Just(0x01_u8), Just(0x81), Just(0x02), Just(0x82), any::<u8>()],
+                0..2_000,
+            ),
+            sizes in proptest::collection::vec(1..300_usize, 1..8),
+        ) {
+            let heard = read(&bytes, &sizes);
+            prop_assert_eq!(&heard, &read(&bytes, &[1]));
+            prop_assert_eq!(&heard, &read(&bytes, &[usize::MAX]));
+        }
+
+        #[test]
+        fn words_are_found_after_any_noise(
+            noise in proptest::collection::vec(any::<u8>(), 0..300),
+            cut_off in 0..16_usize,
+        ) {
+            let lost = &speak("unfinished")[..cut_off];
+            let audio = [&noise[..], lost, &[ulaw::SILENCE; MARK_MAX_BYTES], &speak("found")].concat();
+            let heard = read(&audio, &[160]);
+            prop_assert_eq!(&heard.last().expect("a word").word, "found");
+        }
+    }
 }

@@ -232,7 +232,7 @@ impl Ear {
             speech.script = Some(text.split_whitespace().map(str::to_owned).collect());
         }
         let Some(script) = &mut speech.script else { return };
-        let start = self.words.last().map_or(0, |word| word.start + SCRIPT_WORD).max(speech.since);
+        let start = self.words.last().map_or(self.window_start, |word| word.start + SCRIPT_WORD).max(speech.since);
         if start < speech.last_voice
             && let Some(text) = script.pop_front()
         {
@@ -243,7 +243,7 @@ impl Ear {
     /// Hears the rest of a scripted text, because its segment is over.
     fn recite_the_rest(&mut self) {
         let Some(speech) = &mut self.speech else { return };
-        let from = self.words.last().map_or(speech.since, |word| word.end);
+        let from = self.words.last().map_or(speech.since.max(self.window_start), |word| word.end.min(self.clock));
         for text in speech.script.take().unwrap_or_default() {
             self.words.push(Word { text, start: from, end: self.clock });
         }
@@ -251,14 +251,15 @@ impl Ear {
 
     fn look_at_the_clock(&mut self, said: &mut Vec<Said>) {
         let quiet = self.speech.as_ref().map(|speech| self.clock - speech.last_voice);
-        let window = self.clock - self.window_start;
+        // In speech only what is spoken fills a window, not the silence before it.
+        let filling_since = self.speech.as_ref().map_or(0, |speech| speech.since).max(self.window_start);
         match (quiet, self.numbers.endpointing) {
             (Some(quiet), Some(silence)) if quiet > 0 && quiet >= silence => self.end_window(Cause::Silence, said),
             (Some(SPEECH_GAP..), None) => {
                 self.recite_the_rest();
                 self.speech = None;
             }
-            _ if window >= self.numbers.max_window => self.end_window(Cause::Full, said),
+            _ if self.clock - filling_since >= self.numbers.max_window => self.end_window(Cause::Full, said),
             _ => {}
         }
         if self.numbers.interims.is_some_and(|every| self.clock - self.last_interim >= every) {
@@ -291,8 +292,9 @@ impl Ear {
             self.recite_the_rest();
             self.speech = None;
         }
-        // A word that has only begun belongs to the next window.
-        let begun = if cause == Cause::Full && self.words.len() > 1 { self.words.pop() } else { None };
+        // A word that has not ended belongs to the next window.
+        let (clock, window_start) = (self.clock, self.window_start);
+        let begun = self.words.pop_if(|word| cause == Cause::Full && word.end > clock && word.start > window_start);
         let end = begun.as_ref().map_or(self.clock, |word| word.start);
         let words = self.words_until(end);
         self.words.clear();

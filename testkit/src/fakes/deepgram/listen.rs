@@ -25,15 +25,7 @@ const IDLE_REASON: &str = "Deepgram did not receive audio data or a text message
 /// What the reading half has the writing half do.
 enum Answer {
     Send { due: Instant, json: String, told: Option<Told> },
-    Close { due: Instant, code: u16, reason: &'static str },
-}
-
-impl Answer {
-    fn due(&self) -> Instant {
-        match self {
-            Self::Send { due, .. } | Self::Close { due, .. } => *due,
-        }
-    }
+    Close,
 }
 
 /// What the observer learns when an answer is sent.
@@ -60,9 +52,7 @@ impl Told {
 enum End {
     /// The client said so.
     Finished,
-    /// The client said nothing for too long.
-    Idle,
-    /// The client is gone, or our other half is.
+    /// The client is gone, or our other half closed.
     Gone,
 }
 
@@ -73,30 +63,33 @@ where
     W: AsyncWrite + Unpin,
 {
     let (answers, waiting) = mpsc::channel(ANSWERS_CAPACITY);
+    let idle = Idle::new(conn.plan().stt.idle_timeout);
     let read = async {
-        let idle = Idle::default();
-        let idle_timeout = conn.plan().stt.idle_timeout;
         let mut listener = Listener::new(&query, &conn, answers);
-        let end = tokio::select! {
-            end = listener.listen(&mut reader, &idle) => end,
-            // The read that this drops is the socket's last.
-            () = idle.passed(idle_timeout) => End::Idle,
-        };
-        listener.end(end).await;
+        if let End::Finished = listener.listen(&mut reader, &idle).await {
+            listener.finish().await;
+            // Whatever else the client says, the writing half closes.
+            while reader.next().await.is_ok() {}
+        }
+        drop(listener);
         reader.drain().await;
     };
-    tokio::join!(read, write(writer, waiting, &conn));
+    tokio::join!(read, write(writer, waiting, &idle, &conn));
 }
 
-/// Sends each answer when it is due, in their order.
-async fn write<W>(mut writer: WsWriter<W>, mut waiting: mpsc::Receiver<Answer>, conn: &Conn)
+/// Sends each answer when it is due, in their order, and closes on a client that is idle.
+async fn write<W>(mut writer: WsWriter<W>, mut waiting: mpsc::Receiver<Answer>, idle: &Idle, conn: &Conn)
 where
     W: AsyncWrite + Unpin,
 {
     let mut next: Option<Answer> = None;
     let mut more = true;
+    let mut idle_for_too_long = std::pin::pin!(idle.passed());
     loop {
-        let due = next.as_ref().map_or_else(Instant::now, Answer::due);
+        let due = match next {
+            Some(Answer::Send { due, .. }) => due,
+            Some(Answer::Close) | None => Instant::now(),
+        };
         tokio::select! {
             reply = writer.reply() => match reply {
                 Some(reply) => if !writer.answer(reply).await.is_ok_and(|flow| flow.is_continue()) { return },
@@ -115,9 +108,10 @@ where
                         return;
                     }
                 }
-                Some(Answer::Close { code, reason, .. }) => return writer.close(code, reason).await,
+                Some(Answer::Close) => return writer.close(close_code::NORMAL, "").await,
                 None => {}
             },
+            () = &mut idle_for_too_long => return writer.close(close_code::INTERNAL, IDLE_REASON).await,
         }
     }
 }
@@ -192,6 +186,7 @@ impl<'a> Listener<'a> {
                 self.send_said().await
             }
             ListenMessage::Configure { keyterms } => {
+                let keyterms = keyterms.as_deref().unwrap_or_default();
                 self.send_json(wire::configured(keyterms, &self.conn.request_id)).await
             }
             ListenMessage::KeepAlive | ListenMessage::CloseStream => Ok(()),
@@ -199,25 +194,16 @@ impl<'a> Listener<'a> {
     }
 
     /// Says the last words.
-    async fn end(mut self, end: End) {
-        let due = Instant::now();
-        let close = match end {
-            End::Gone => return,
-            End::Idle => Answer::Close { due, code: close_code::INTERNAL, reason: IDLE_REASON },
-            End::Finished => {
-                if let Some((_, ear)) = &mut self.senses {
-                    ear.finish(&mut self.said);
-                }
-                let heard = self.senses.as_ref().map_or(0, |(_, ear)| ear.heard());
-                let metadata = wire::listen_metadata(heard, &self.conn.request_id);
-                if self.send_said().await.is_err() || self.send_json(metadata).await.is_err() {
-                    return;
-                }
-                Answer::Close { due, code: close_code::NORMAL, reason: "" }
-            }
-        };
-        // A writer that is gone has nobody to close for.
-        let _ = self.answers.send(close).await;
+    async fn finish(&mut self) {
+        if let Some((_, ear)) = &mut self.senses {
+            ear.finish(&mut self.said);
+        }
+        let heard = self.senses.as_ref().map_or(0, |(_, ear)| ear.heard());
+        let metadata = wire::listen_metadata(heard, &self.conn.request_id);
+        if self.send_said().await.is_ok() && self.send_json(metadata).await.is_ok() {
+            // A writing half that is gone has nobody to close for.
+            let _ = self.answers.send(Answer::Close).await;
+        }
     }
 
     async fn send_said(&mut self) -> Result<(), Gone> {
@@ -258,23 +244,22 @@ fn answer(results: &Results, now: Instant, plan: &SttPlan, query: &ListenQuery, 
 struct Idle {
     since: Instant,
     last_millis: AtomicU64,
-}
-
-impl Default for Idle {
-    fn default() -> Self {
-        Self { since: Instant::now(), last_millis: AtomicU64::new(0) }
-    }
+    limit: Duration,
 }
 
 impl Idle {
+    fn new(limit: Duration) -> Self {
+        Self { since: Instant::now(), last_millis: AtomicU64::new(0), limit }
+    }
+
     fn reset(&self) {
         self.last_millis.store(self.since.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Returns once the client said nothing for so long.
-    async fn passed(&self, limit: Duration) {
+    /// Returns once the client said nothing for too long.
+    async fn passed(&self) {
         loop {
-            let due = self.since + Duration::from_millis(self.last_millis.load(Ordering::Relaxed)) + limit;
+            let due = self.since + Duration::from_millis(self.last_millis.load(Ordering::Relaxed)) + self.limit;
             if Instant::now() >= due {
                 return;
             }

@@ -14,6 +14,8 @@
 //! Not here: Flux (`/v2`), encodings other than μ-law and linear PCM, keys in sub-protocols.
 
 mod ear;
+#[cfg(test)]
+mod ear_tests;
 mod handshake;
 mod http_speak;
 mod listen;

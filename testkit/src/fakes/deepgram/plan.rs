@@ -117,7 +117,8 @@ pub struct SttPlan {
     /// What is heard in voiced segments without marks, one after the other, from the first for each
     /// socket. Default: nothing, so such segments have no words.
     pub scripted: Vec<String>,
-    /// Time without a message after which the socket is closed with `NET-0001`. Default 10 s.
+    /// Time without a message after which the socket is closed with `NET-0001`. Read when a socket
+    /// opens. Default 10 s.
     pub idle_timeout: Duration,
 }
 

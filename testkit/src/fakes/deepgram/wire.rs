@@ -18,10 +18,7 @@ pub(super) enum ListenMessage {
     KeepAlive,
     Finalize,
     CloseStream,
-    Configure {
-        #[serde(default)]
-        keyterms: Vec<String>,
-    },
+    Configure { keyterms: Option<Vec<String>> },
 }
 
 /// A text message of a voice's client.
