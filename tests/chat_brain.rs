@@ -6,26 +6,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use std::collections::VecDeque;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use voice_gateway::agent::Agents;
 use voice_gateway::backend::{BackendClient, BackendSettings, BackendTools};
@@ -34,8 +26,9 @@ use voice_pipeline::net::http::chat_completions::ChatCompletions;
 use voice_pipeline::tools::Tools;
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vendors::llm::chat_completions::ChatCompletionsSettings;
+use voice_testkit::fakes::chat::{Answer, ChatPlan, FakeChat, Seen};
 use voice_testkit::studio::{Cast, Moment, Studio};
-use voice_testkit::vendors::{ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth};
+use voice_testkit::vendors::{brain, ear, mouth, ScriptedStt, ScriptedTools, ToneTts};
 
 /// More than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -44,58 +37,33 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// What the server streams for one request: deltas, a finish reason, and how the body ends.
-struct Answer {
-    choices: Vec<Value>,
-    ending: Ending,
-}
-
-#[derive(Clone, Copy)]
-enum Ending {
-    /// `[DONE]`.
-    Done,
-    /// The connection breaks.
-    Breaks,
-    /// Nothing more comes, and nothing ends.
-    Hangs,
-}
-
-/// What the server saw, in order.
-#[derive(Debug)]
-enum Seen {
-    Request(Value),
-    /// A body that was not at its end was given up by the client.
-    ClientLeft,
-}
-
-/// A chat-completions server and a backend, on one loopback address.
-struct FakeServer {
-    base_url: String,
-    seen: mpsc::Receiver<Seen>,
-    bookings: mpsc::Receiver<(HeaderMap, Value)>,
-    _tasks: JoinSet<()>,
-}
-
+/// A chat-completions server, and a backend that takes bookings.
 struct Desk {
-    answers: Mutex<VecDeque<Answer>>,
-    seen: mpsc::Sender<Seen>,
-    bookings: mpsc::Sender<(HeaderMap, Value)>,
+    chat: FakeChat,
+    /// Requests, and clients that left.
+    seen: mpsc::Receiver<Seen>,
+    backend_url: String,
+    bookings: mpsc::Receiver<(HeaderMap, Value)>,
+    _backend: JoinSet<()>,
 }
 
-impl FakeServer {
-    async fn start(answers: Vec<Answer>) -> Self {
+impl Desk {
+    async fn open(answers: Vec<Answer>) -> Self {
         let (seen_tx, seen) = mpsc::channel(64);
-        let (bookings_tx, bookings) = mpsc::channel(8);
-        let desk = Desk { answers: Mutex::new(answers.into()), seen: seen_tx, bookings: bookings_tx };
-        let router = Router::new()
-            .route("/v1/chat/completions", post(complete))
-            .route("/reservations", post(book))
-            .with_state(Arc::new(desk));
+        let observer = move |happened: Seen| {
+            if matches!(happened, Seen::Request { .. } | Seen::ClientLeft { .. }) {
+                // The test may be over.
+                let _ = seen_tx.try_send(happened);
+            }
+        };
+        let chat = FakeChat::start(ChatPlan::script(answers), Arc::new(observer)).unwrap();
+        let (booked, bookings) = mpsc::channel(8);
+        let router = Router::new().route("/reservations", post(book)).with_state(booked);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { base_url, seen, bookings, _tasks: tasks }
+        let backend_url = format!("http://{}", listener.local_addr().unwrap());
+        let mut backend = JoinSet::new();
+        backend.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { chat, seen, backend_url, bookings, _backend: backend }
     }
 
     /// A caller who says these things, and an agent who thinks here.
@@ -103,7 +71,7 @@ impl FakeServer {
         // Another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let settings = ChatCompletionsSettings {
-            base_url: format!("{}/v1", self.base_url),
+            base_url: self.chat.base_url(),
             idle_timeout: Duration::from_secs(60),
             ..ChatCompletionsSettings::default()
         };
@@ -116,20 +84,20 @@ impl FakeServer {
         }
     }
 
-    /// The golf agent's tools with this server as their backend.
+    /// The golf agent's tools with this backend.
     fn golf_tools(&self) -> Arc<dyn Tools> {
         let prompts = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts");
         let agents = Agents::load(Some(&prompts), Some("golf")).unwrap();
-        let client = BackendClient::new(&BackendSettings::new(self.base_url.as_str())).unwrap();
+        let client = BackendClient::new(&BackendSettings::new(self.backend_url.as_str())).unwrap();
         Arc::new(BackendTools::new(Arc::clone(agents.for_number("")), Arc::new(client), "CA1"))
     }
 
     /// The messages of the next request.
     async fn asked(&mut self) -> Vec<Value> {
         loop {
-            if let Seen::Request(mut body) = self.next_seen().await {
+            if let Seen::Request { body, .. } = self.next_seen().await {
                 assert_eq!(body["stream"], true);
-                return serde_json::from_value(body["messages"].take()).unwrap();
+                return body["messages"].as_array().unwrap().clone();
             }
         }
     }
@@ -139,75 +107,13 @@ impl FakeServer {
     }
 }
 
-async fn complete(State(desk): State<Arc<Desk>>, Json(request): Json<Value>) -> Response {
-    desk.seen.send(Seen::Request(request)).await.unwrap();
-    let answer = locked(&desk.answers).pop_front().expect("the script has an answer for every request");
-    let watch = Watch(matches!(answer.ending, Ending::Hangs).then(|| desk.seen.clone()));
-    let body = Body::from_stream(answer.body().map(move |chunk| {
-        // The body owns the watch and takes it along when it is dropped.
-        let _ = &watch;
-        chunk
-    }));
-    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
-}
-
-async fn book(State(desk): State<Arc<Desk>>, headers: HeaderMap, Json(body): Json<Value>) -> impl IntoResponse {
-    desk.bookings.send((headers, body)).await.unwrap();
+async fn book(
+    State(booked): State<mpsc::Sender<(HeaderMap, Value)>>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Json<Value> {
+    booked.send((headers, body)).await.unwrap();
     Json(json!({"confirmation_code": "GV1"}))
-}
-
-/// Tells when a body is dropped.
-struct Watch(Option<mpsc::Sender<Seen>>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if let Some(seen) = &self.0 {
-            // The test may be over.
-            let _ = seen.try_send(Seen::ClientLeft);
-        }
-    }
-}
-
-impl Answer {
-    fn body(self) -> BoxStream<'static, io::Result<Bytes>> {
-        let event = |choice: Value| Bytes::from(format!("data: {}\n\n", json!({"choices": [choice]})));
-        // The pause lets the server write each event before it looks for the next.
-        let events = stream::iter(self.choices).then(move |choice| async move {
-            yield_now().await;
-            Ok(event(choice))
-        });
-        let ending = stream::once(async move {
-            yield_now().await;
-            match self.ending {
-                Ending::Done => Ok(Bytes::from_static(b"data: [DONE]\n\n")),
-                Ending::Breaks => Err(io::Error::other("the server dies")),
-                Ending::Hangs => std::future::pending().await,
-            }
-        });
-        events.chain(ending).boxed()
-    }
-}
-
-fn words(text: &str) -> Vec<Value> {
-    text.split_inclusive(' ').map(|word| json!({"index": 0, "delta": {"content": word}})).collect()
-}
-
-fn finish(reason: &str) -> Value {
-    json!({"index": 0, "delta": {}, "finish_reason": reason})
-}
-
-fn says(text: &str) -> Answer {
-    let choices = words(text).into_iter().chain([finish("stop")]).collect();
-    Answer { choices, ending: Ending::Done }
-}
-
-/// Calls a tool; its arguments come in two parts.
-fn calls(id: &str, name: &str, arguments: &str) -> Answer {
-    let (first, rest) = arguments.split_at(arguments.len() / 2);
-    let delta = |call: Value| json!({"index": 0, "delta": {"tool_calls": [call]}});
-    let begin = json!({"index": 0, "id": id, "type": "function", "function": {"name": name, "arguments": first}});
-    let more = json!({"index": 0, "function": {"arguments": rest}});
-    Answer { choices: vec![delta(begin), delta(more), finish("tool_calls")], ending: Ending::Done }
 }
 
 /// How long the caller heard nobody, at most, from `from` to the end of the call.
@@ -227,15 +133,15 @@ fn longest_silence(from: Duration, moments: &[(Duration, Moment)]) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_model_streams_is_spoken() {
-    let mut server = FakeServer::start(vec![says("Sure, when?")]).await;
-    let mut call = Studio::answer(server.cast(&["A tea time please."])).await;
+    let mut desk = Desk::open(vec![Answer::says("Sure, when?")]).await;
+    let mut call = Studio::answer(desk.cast(&["A tea time please."])).await;
     call.listen().await;
     call.speak(ms(600)).await;
     call.listen().await;
     assert_eq!(call.said(), ["Hello there.", "Sure, when?"]);
     let started = call.moments().iter().filter(|(_, moment)| *moment == Moment::AgentStarted).count();
     assert_eq!(started, 2, "{:?}", call.moments());
-    let messages = server.asked().await;
+    let messages = desk.asked().await;
     assert_eq!(messages[0], json!({"role": "system", "content": "Be kind."}));
     assert_eq!(messages.last().unwrap(), &json!({"role": "user", "content": "A tee time please."}));
     assert_eq!(call.hang_up().await.0, EndReason::CallerHungUp);
@@ -244,23 +150,24 @@ async fn what_the_model_streams_is_spoken() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tool_call_reaches_the_backend_and_its_result_the_model() {
     let arguments = json!({"date": "2026-12-05", "time": "09:10", "players": 4, "name": "Smith"});
-    let answers = vec![calls("call_a", "bookTeeTime", &arguments.to_string()), says("It is GV1.")];
-    let mut server = FakeServer::start(answers).await;
-    let cast = Cast { tools: server.golf_tools(), ..server.cast(&["Yes, book it."]) };
+    let calls = Answer::says("").and_calls_as("call_a", "bookTeeTime", &arguments);
+    let answers = vec![calls, Answer::says("It is GV1.")];
+    let mut desk = Desk::open(answers).await;
+    let cast = Cast { tools: desk.golf_tools(), ..desk.cast(&["Yes, book it."]) };
     let mut call = Studio::answer(cast).await;
     call.listen().await;
     call.speak(ms(600)).await;
     call.listen().await;
 
-    let (headers, booked) = server.bookings.recv().await.unwrap();
+    let (headers, booked) = desk.bookings.recv().await.unwrap();
     assert_eq!(booked, arguments);
     assert_eq!(headers["x-call-id"], "CA1");
     assert!(!headers["idempotency-key"].is_empty());
-    assert!(server.bookings.is_empty(), "one booking");
+    assert!(desk.bookings.is_empty(), "one booking");
 
-    let offered = server.asked().await;
+    let offered = desk.asked().await;
     assert_eq!(offered.last().unwrap()["role"], "user");
-    let answered = server.asked().await;
+    let answered = desk.asked().await;
     let [.., asked, result] = answered.as_slice() else { panic!("{answered:?}") };
     assert_eq!(asked["tool_calls"][0]["id"], "call_a");
     assert_eq!(asked["tool_calls"][0]["function"]["name"], "bookTeeTime");
@@ -273,9 +180,9 @@ async fn a_tool_call_reaches_the_backend_and_its_result_the_model() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_dies_in_mid_sentence_is_apologised_for_and_the_call_ends() {
-    let dies = Answer { choices: words("We have nine, ten and el"), ending: Ending::Breaks };
-    let server = FakeServer::start(vec![dies]).await;
-    let mut call = Studio::answer(server.cast(&["What is open?"])).await;
+    let dies = Answer::says("We have nine, ten and el").breaking_off_after(6);
+    let desk = Desk::open(vec![dies]).await;
+    let mut call = Studio::answer(desk.cast(&["What is open?"])).await;
     call.listen().await;
     call.speak(ms(600)).await;
     let asked_at = call.now();
@@ -290,21 +197,21 @@ async fn a_server_that_dies_in_mid_sentence_is_apologised_for_and_the_call_ends(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interruption_drops_the_connection_of_the_answer() {
-    let long = Answer { choices: words("We have nine, ten and eleven open. Which one would"), ending: Ending::Hangs };
-    let mut server = FakeServer::start(vec![long, says("Ten it is.")]).await;
-    let mut call = Studio::answer(server.cast(&["What is open?", "Ten please."])).await;
+    let long = Answer::says("We have nine, ten and eleven open. Which one would").hanging_after(10);
+    let mut desk = Desk::open(vec![long, Answer::says("Ten it is.")]).await;
+    let mut call = Studio::answer(desk.cast(&["What is open?", "Ten please."])).await;
     call.listen().await;
     call.speak(ms(600)).await;
     call.wait(ms(1_200)).await;
-    assert!(matches!(server.next_seen().await, Seen::Request(_)));
-    assert!(server.seen.is_empty(), "nobody leaves while the answer is heard");
+    assert!(matches!(desk.next_seen().await, Seen::Request { .. }));
+    assert!(desk.seen.is_empty(), "nobody leaves while the answer is heard");
     call.speak(ms(900)).await;
-    let left = server.next_seen().await;
-    assert!(matches!(left, Seen::ClientLeft), "{left:?}");
+    let left = desk.next_seen().await;
+    assert!(matches!(left, Seen::ClientLeft { .. }), "{left:?}");
     call.listen().await;
     assert!(call.moments().iter().any(|(_, moment)| *moment == Moment::Cleared));
     assert_eq!(call.said().last().map(String::as_str), Some("Ten it is."));
-    let messages = server.asked().await;
+    let messages = desk.asked().await;
     let [.., heard, caller] = messages.as_slice() else { panic!("{messages:?}") };
     assert_eq!(caller, &json!({"role": "user", "content": "Ten please."}));
     let heard = heard["content"].as_str().unwrap();

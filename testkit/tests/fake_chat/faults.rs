@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use voice_testkit::fakes::chat::{Answer, ChatPlan, ConnectionFault, Cut, FakeChat, Seen, unobserved};
+use voice_testkit::fakes::chat::{Answer, ChatPlan, ConnectionFault, Cut, Delivery, FakeChat, Seen, unobserved};
 
 use super::{Desk, LIMIT, asks, bare_request, drain, events, with};
 
@@ -71,6 +71,33 @@ async fn a_connection_is_refused_or_cut_by_its_number() {
     let (cut, _) = drain(&mut bare_request(&desk.fake, &asks("?")).await).await;
     assert_eq!(cut, b"HTTP/1.1 200 OK\r\ncon");
     assert_eq!(desk.fake.counts().accepted, 3);
+}
+
+#[tokio::test]
+async fn every_request_has_one_end() {
+    let mut desk = Desk::with(ChatPlan::default()).await;
+    // The last is cut behind its last piece, when it was already handed over.
+    for cut in [Cut::close(0), Cut::reset(500), Cut::close(1000), Cut::reset(1000)] {
+        desk.fake.plan(|plan| {
+            plan.delivery = if cut == Cut::reset(1000) { Delivery::Whole } else { Delivery::PerEvent };
+            plan.next_answer_cut = Some(cut);
+        });
+        let _ = drain(&mut bare_request(&desk.fake, &asks("?")).await).await;
+    }
+    desk.fake.plan(|plan| plan.delivery = Delivery::PerByte);
+    drain(&mut bare_request(&desk.fake, &asks("?")).await).await.1.unwrap();
+    desk.until(|seen| matches!(seen, Seen::Request { request: 1, .. })).await;
+    let mut ends = Vec::new();
+    while ends.last() != Some(&(5, "finished")) {
+        match desk.next_seen().await {
+            Seen::BrokenOff { request, .. } => ends.push((request, "broken off")),
+            Seen::Finished { request, .. } => ends.push((request, "finished")),
+            Seen::ClientLeft { request, .. } => ends.push((request, "left")),
+            _ => {}
+        }
+    }
+    let broken = |request| (request, "broken off");
+    assert_eq!(ends, [broken(1), broken(2), broken(3), broken(4), (5, "finished")]);
 }
 
 #[tokio::test]

@@ -112,18 +112,21 @@ impl Link {
     fn poll_break(&self, socket: &TcpStream) -> Poll<io::Result<()>> {
         let request = {
             let mut state = locked(&self.state);
-            let Some(Cut { after_bytes: 0, how }) = state.cut else { return Poll::Ready(Ok(())) };
-            if how == Break::Stall {
-                state.condition = Condition::Stalled;
-                return Poll::Pending;
+            match state.cut {
+                Some(Cut { after_bytes: 0, how: Break::Stall }) => {
+                    state.condition = Condition::Stalled;
+                    return Poll::Pending;
+                }
+                Some(Cut { after_bytes: 0, how: Break::Reset }) => socket.set_zero_linger()?,
+                Some(Cut { after_bytes: 0, how: Break::Close }) => {}
+                _ => return Poll::Ready(Ok(())),
             }
-            if how == Break::Reset {
-                socket.set_zero_linger()?;
-            }
-            state.condition = Condition::Broken;
-            state.request
+            let was_broken = std::mem::replace(&mut state.condition, Condition::Broken) == Condition::Broken;
+            (!was_broken).then_some(state.request)
         };
-        self.shared.see(Seen::BrokenOff { conn: self.conn, at: Instant::now(), request });
+        if let Some(request) = request {
+            self.shared.see(Seen::BrokenOff { conn: self.conn, at: Instant::now(), request });
+        }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "broken as planned")))
     }
 
