@@ -229,7 +229,7 @@ def a_stream_that_hangs_runs_out_of_time_behind_the_words():
     words = []
 
     def listen():
-        for chunk in ask("/hang 2 one two three", stream=True, timeout=0.3):
+        for chunk in ask("/hang 2 one two three", stream=True, timeout=1):
             words.append(chunk.choices[0].delta.content)
 
     raises((openai.APITimeoutError, httpx2.ReadTimeout), listen)

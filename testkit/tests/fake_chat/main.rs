@@ -35,7 +35,7 @@ impl Desk {
         let fake = FakeChat::start(plan, observer).unwrap();
         // Another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { fake, seen, http: reqwest::Client::builder().no_proxy().build().unwrap() }
+        Self { fake, seen, http: reqwest::Client::builder().no_proxy().timeout(LIMIT).build().unwrap() }
     }
 
     fn url(&self, path: &str) -> String {

@@ -160,7 +160,7 @@ async fn faults_before_the_first_word_are_survived_once() {
 #[tokio::test]
 async fn faults_behind_the_first_word_are_errors_behind_the_words() {
     let desk = Desk::with(ChatPlan::default()).await;
-    let limits = ChatCompletionsSettings { idle_timeout: Duration::from_millis(200), ..settings(&desk.fake) };
+    let limits = ChatCompletionsSettings { idle_timeout: Duration::from_millis(500), ..settings(&desk.fake) };
     let llm = client(limits);
     let answer = Answer::says("one two three four");
     desk.fake.plan(|plan| plan.queue.push_back(answer.clone().breaking_off_after(2)));

@@ -47,17 +47,17 @@ impl Case {
         self.headers.iter().any(|(name, value)| name == "content-type" && value.starts_with("text/event-stream"))
     }
 
-    /// The body in events: up to and with the blank line behind each.
+    /// The body in events: up to and with the blank lines behind each.
     pub(super) fn events(&self) -> Vec<String> {
-        let mut events = vec![String::new()];
+        let (mut events, mut is_whole) = (vec![String::new()], false);
         for line in self.body.split_inclusive('\n') {
-            let event = events.last_mut().expect("there is always one");
-            event.push_str(line);
-            if line.trim_end().is_empty() {
+            let is_blank = line.trim_end().is_empty();
+            if is_whole && !is_blank {
                 events.push(String::new());
             }
+            is_whole = is_blank;
+            events.last_mut().expect("there is always one").push_str(line);
         }
-        events.retain(|event| !event.is_empty());
         events
     }
 }
