@@ -90,7 +90,7 @@ impl Carrier {
         for _ in 0..SPOKEN_FRAMES {
             self.frames.tick().await;
             let frame = self.voice.frame();
-            self.send(Inbound::Audio(frame)).await;
+            self.send(Inbound::Audio(frame.into())).await;
         }
         let first_audio = self.until(|outbound| matches!(outbound, Outbound::Audio { turn: of, .. } if *of == turn));
         let answered = first_audio.await;
@@ -105,7 +105,7 @@ impl Carrier {
         self.until(|outbound| matches!(outbound, Outbound::Mark { turn: of, .. } if *of == turn)).await;
         for _ in 0..QUIET_FRAMES {
             self.frames.tick().await;
-            self.send(Inbound::Audio(silent_frame())).await;
+            self.send(Inbound::Audio(silent_frame().into())).await;
         }
     }
 
@@ -125,7 +125,7 @@ impl Carrier {
                         return now;
                     }
                 }
-                _ = self.frames.tick() => self.send(Inbound::Audio(silent_frame())).await,
+                _ = self.frames.tick() => self.send(Inbound::Audio(silent_frame().into())).await,
             }
         }
     }

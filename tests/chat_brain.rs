@@ -28,7 +28,7 @@ use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vendors::llm::chat_completions::ChatCompletionsSettings;
 use voice_testkit::fakes::chat::{Answer, ChatPlan, FakeChat, Seen};
 use voice_testkit::studio::{Cast, Moment, Studio};
-use voice_testkit::vendors::{brain, ear, mouth, ScriptedStt, ScriptedTools, ToneTts};
+use voice_testkit::vendors::{ScriptedStt, ScriptedTools, ToneTts, brain, ear, mouth};
 
 /// More than anything here takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);

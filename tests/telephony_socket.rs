@@ -113,7 +113,7 @@ async fn carries_a_conversation_both_ways() {
     assert_eq!(line.start.call_sid, "CA1");
     carrier.says(&media("//7+")).await;
     carrier.says(&json!({"event": "dtmf", "streamSid": "MZ1", "dtmf": {"track": "inbound_track", "digit": "#"}})).await;
-    assert_eq!(line.inbound.recv().await, Some(Inbound::Audio(Bytes::from_static(&[0xFF, 0xFE, 0xFE]))));
+    assert_eq!(line.inbound.recv().await, Some(Inbound::Audio(UlawChunk::copy_from(&[0xFF, 0xFE, 0xFE]))));
     assert_eq!(line.inbound.recv().await, Some(Inbound::Digit('#')));
     line.outbound.send(audio(T1, &[0xFF, 0xFE, 0xFE])).await.unwrap();
     line.outbound.send(Outbound::Mark { turn: T1, name: "t1:0".into() }).await.unwrap();
@@ -257,7 +257,7 @@ async fn ignores_and_counts_what_it_does_not_know() {
     extra_fields["media"]["codec"] = json!({"a": [1]});
     extra_fields["region"] = json!("ie1");
     carrier.says(&extra_fields).await;
-    assert_eq!(line.inbound.recv().await, Some(Inbound::Audio(Bytes::from_static(&[0xFF, 0xFE, 0xFE]))));
+    assert_eq!(line.inbound.recv().await, Some(Inbound::Audio(UlawChunk::copy_from(&[0xFF, 0xFE, 0xFE]))));
     assert_eq!(line.stats.unknown_messages(), 201);
     assert_eq!(line.stats.malformed_messages(), 0);
 }

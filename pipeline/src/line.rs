@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 
+use crate::audio::chunk::UlawChunk;
 use crate::turn::TurnId;
 
 /// Something the carrier tells us about a live call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inbound {
     /// Caller audio: μ-law, 8 kHz, mono, any length.
-    Audio(Bytes),
+    Audio(UlawChunk),
     /// The caller pressed a key: one of `0-9 * # A-D`.
     Digit(char),
     /// A mark came back: the audio before it was played, or was cleared away.

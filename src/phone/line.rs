@@ -354,7 +354,7 @@ impl Line {
     }
 
     fn send(&mut self, text: String) {
-        self.output.push_back(Output::Send(WsMessage::Text(text)));
+        self.output.push_back(Output::Send(WsMessage::Text(text.into())));
     }
 
     fn report(&mut self, event: PhoneEvent) {

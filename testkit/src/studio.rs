@@ -214,7 +214,7 @@ impl Studio {
         self.now += FRAME;
         tokio::time::sleep_until(self.answered + self.now).await;
         let frame = if voice { self.voice.frame() } else { silent_frame() };
-        self.hand_in(Inbound::Audio(frame)).await;
+        self.hand_in(Inbound::Audio(frame.into())).await;
         while let Ok(command) = self.outbound.try_recv() {
             self.take(command).await;
         }

@@ -63,7 +63,9 @@ impl CallHost for EchoHost {
             let conversation = async {
                 loop {
                     let reply = match call.line.inbound.recv().await {
-                        Some(Inbound::Audio(ulaw)) => Outbound::Audio { turn: TurnId(0), ulaw },
+                        Some(Inbound::Audio(ulaw)) => {
+                            Outbound::Audio { turn: TurnId(0), ulaw: Bytes::copy_from_slice(&ulaw) }
+                        }
                         Some(Inbound::Digit('#')) => Outbound::HangUp,
                         Some(Inbound::Digit('0')) => {
                             call.after.transfer_to("+14155550111");

@@ -6,6 +6,7 @@
 //!
 //! Not here: sockets and pacing by the clock (`stages`), speech detection (`vad`).
 
+pub mod chunk;
 pub mod frames;
 pub mod playout;
 pub mod resample;

@@ -1,17 +1,24 @@
 //! The agent's fixed lines: their words, and their sound made before the first call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::audio::SampleRate;
 use crate::audio::resample::Resampler;
 use crate::audio::ulaw;
 use crate::turn::Line;
 use crate::vendors::VendorError;
-use crate::vendors::tts::{SpeakRequest, Tts, TtsEvent};
+use crate::vendors::tts::{PIECE_EVENTS, Piece, SpeakRequest, Tts, TtsEvent, TtsLine, TtsSignal};
+
+/// How long a vendor may take for the next audio of a line, before any call.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The words of an agent's fixed lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +81,7 @@ impl FixedLines {
         Self { texts, sounds: HashMap::new() }
     }
 
-    /// Synthesises every line.
+    /// Synthesises every line, over one connection where the vendor has one.
     ///
     /// # Errors
     /// The vendor's, for the first line it cannot speak.
@@ -84,11 +91,24 @@ impl FixedLines {
         voice: &Arc<str>,
         speed: f32,
     ) -> Result<Self, VendorError> {
+        let wanted: BTreeSet<&String> = texts.all().filter(|text| !text.is_empty()).collect();
+        let request = |text: &String| SpeakRequest { text: text.clone(), voice: Arc::clone(voice), speed };
         let mut sounds = HashMap::new();
-        for text in texts.all().filter(|text| !text.is_empty()) {
-            if !sounds.contains_key(text) {
-                let request = SpeakRequest { text: text.clone(), voice: Arc::clone(voice), speed };
-                sounds.insert(text.clone(), encoded(tts, request).await?);
+        match tts.open(voice) {
+            Some(TtsLine { pieces, driver, .. }) => {
+                let speak_all = async {
+                    for text in &wanted {
+                        let piece = over_line(tts.name(), &pieces, request(text));
+                        sounds.insert((*text).clone(), encoded(tts, piece.boxed()).await?);
+                    }
+                    Ok(())
+                };
+                driven(driver, speak_all).await?;
+            }
+            None => {
+                for text in wanted {
+                    sounds.insert(text.clone(), encoded(tts, tts.speak(request(text))).await?);
+                }
             }
         }
         Ok(Self { texts, sounds })
@@ -100,12 +120,57 @@ impl FixedLines {
     }
 }
 
-async fn encoded(tts: &dyn Tts, request: SpeakRequest) -> Result<Bytes, VendorError> {
+/// Does the work while the line's driver runs beside it.
+async fn driven(
+    mut driver: BoxFuture<'static, Result<(), VendorError>>,
+    work: impl Future<Output = Result<(), VendorError>>,
+) -> Result<(), VendorError> {
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => done,
+        outcome = &mut driver => match outcome {
+            Ok(()) => work.await,
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// The sound of one piece from a line.
+fn over_line(
+    vendor: &'static str,
+    pieces: &mpsc::Sender<Piece>,
+    request: SpeakRequest,
+) -> impl Stream<Item = Result<TtsEvent, VendorError>> + Send + 'static {
+    let (events, listener) = mpsc::channel(PIECE_EVENTS);
+    let pieces = pieces.clone();
+    let begin = async move {
+        // A line that takes no more has ended, and its driver says why.
+        let _ = pieces.send(Piece { request, events }).await;
+        listener
+    };
+    stream::once(begin).flat_map(move |listener| {
+        stream::unfold(Some(listener), move |listener| async move {
+            let mut listener = listener?;
+            match listener.recv().await {
+                Some(Ok(TtsSignal::Event(event))) => Some((Ok(event), Some(listener))),
+                Some(Ok(TtsSignal::PieceDone)) => None,
+                Some(Err(error)) => Some((Err(error), None)),
+                None => Some((Err(VendorError::Failed { vendor, kind: "the line was lost".to_owned() }), None)),
+            }
+        })
+    })
+}
+
+async fn encoded(
+    tts: &dyn Tts,
+    mut events: BoxStream<'_, Result<TtsEvent, VendorError>>,
+) -> Result<Bytes, VendorError> {
+    let late = |_| VendorError::TimedOut { vendor: tts.name(), awaited: "audio", limit: PATIENCE };
     let mut resampler = Resampler::new(tts.sample_rate(), SampleRate::TELEPHONY);
     let mut samples = Vec::new();
     let mut bytes = Vec::new();
-    let mut events = tts.speak(request);
-    while let Some(event) = events.next().await {
+    while let Some(event) = timeout(PATIENCE, events.next()).await.map_err(late)? {
         match event? {
             TtsEvent::Audio(audio) => resampler.push(&audio, &mut samples),
             TtsEvent::Ulaw(ulaw) => bytes.extend_from_slice(&ulaw),

@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Context, Drops, Signal};
+use crate::audio::chunk::UlawChunk;
 use crate::audio::frames::{FRAME_SAMPLES, Frame, Framer20ms};
 use crate::audio::ulaw;
 use crate::event::EndReason;
@@ -56,7 +56,7 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>
         let inbound = match timeout(GAP, carrier.recv()).await {
             Ok(Some(inbound)) => inbound,
             Ok(None) => Inbound::HungUp,
-            Err(_) => Inbound::Audio(Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES])),
+            Err(_) => Inbound::Audio(UlawChunk::copy_from(&[ulaw::SILENCE; FRAME_SAMPLES])),
         };
         match inbound {
             Inbound::Audio(bytes) => decoder.push(context.clock.now(), &bytes, |frame| {

@@ -42,7 +42,7 @@ fn drain(line: &mut Line) -> (Vec<Value>, Vec<PhoneEvent>) {
 }
 
 fn gateway_says(message: &Value) -> WsMessage {
-    WsMessage::Text(message.to_string())
+    WsMessage::Text(message.to_string().into())
 }
 
 fn media(ulaw: &[u8]) -> WsMessage {

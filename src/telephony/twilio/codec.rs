@@ -16,6 +16,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
+use voice_pipeline::audio::chunk::UlawChunk;
 
 /// Padding is part of the format, but nothing is gained by insisting on it.
 const BASE64_LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -52,7 +53,7 @@ pub enum TwilioMessage {
     /// The second: the stream begins.
     Start(StreamStart),
     /// Caller audio.
-    Media(Bytes),
+    Media(UlawChunk),
     /// A key was pressed.
     Dtmf(char),
     /// One of our marks came back.
@@ -110,6 +111,9 @@ pub fn decode(text: &str, stream_sid: Option<&str>) -> Result<TwilioMessage, Mal
         _ => Ok(TwilioMessage::Unknown),
     }
 }
+
+/// Audio up to this size is decoded without an allocation: the usual 160 bytes and what base64 rounds them to.
+const IN_PLACE_BYTES: usize = 192;
 
 const KNOWN_EVENTS: [&str; 6] = ["connected", "start", "media", "dtmf", "mark", "stop"];
 
@@ -194,8 +198,15 @@ impl WireMedia<'_> {
         if !self.track.is_empty() && self.track != "inbound" {
             return Ok(TwilioMessage::Unknown);
         }
-        let ulaw = BASE64_LENIENT.decode(self.payload.as_bytes()).map_err(|_| MalformedMessage::Base64)?;
-        Ok(TwilioMessage::Media(ulaw.into()))
+        let text = self.payload.as_bytes();
+        let mut in_place = [0; IN_PLACE_BYTES];
+        let ulaw = if base64::decoded_len_estimate(text.len()) <= IN_PLACE_BYTES {
+            let length = BASE64_LENIENT.decode_slice(text, &mut in_place).map_err(|_| MalformedMessage::Base64)?;
+            UlawChunk::copy_from(&in_place[..length])
+        } else {
+            Bytes::from(BASE64_LENIENT.decode(text).map_err(|_| MalformedMessage::Base64)?).into()
+        };
+        Ok(TwilioMessage::Media(ulaw))
     }
 }
 
@@ -304,7 +315,7 @@ mod tests {
     #[test]
     fn reads_what_a_peer_escapes_without_need() {
         let message = decode(r#"{"event":"med\u0069a","media":{"track":"inbound","payload":"\/\/7+"}}"#, None);
-        assert_eq!(message, Ok(TwilioMessage::Media(Bytes::from_static(&[0xFF, 0xFE, 0xFE]))));
+        assert_eq!(message, Ok(TwilioMessage::Media(UlawChunk::copy_from(&[0xFF, 0xFE, 0xFE]))));
     }
 
     #[test]
@@ -388,7 +399,7 @@ mod tests {
             let padded = STANDARD.encode(vec![0x7F; length]);
             for payload in [padded.as_str(), padded.trim_end_matches('=')] {
                 let text = format!(r#"{{"event":"media","media":{{"payload":"{payload}"}}}}"#);
-                assert_eq!(decode(&text, None), Ok(TwilioMessage::Media(vec![0x7F; length].into())));
+                assert_eq!(decode(&text, None), Ok(TwilioMessage::Media(UlawChunk::copy_from(&vec![0x7F; length]))));
             }
         }
     }

@@ -10,7 +10,7 @@
 //!   encoding it again does no harm;
 //! - a reader keeps less than one mark between two pushes, whatever the bytes are.
 //!
-//! A mark is [`MAGIC`], the length of the word in bytes, the word in UTF-8, and a check of its bytes.
+//! A mark is a magic number, the length of the word in bytes, the word in UTF-8, and a check of its bytes.
 
 use std::sync::LazyLock;
 

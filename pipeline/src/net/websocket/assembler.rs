@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use fastwebsockets::{OpCode, WebSocketError};
 use thiserror::Error;
 
-use super::{Role, WsMessage, close_code};
+use super::{Role, WsMessage, WsText, close_code};
 
 /// The longest payload of a ping, pong or close.
 const CONTROL_MAX_BYTES: usize = 125;
@@ -159,7 +159,7 @@ impl Assembler {
 
 fn finish(text: bool, payload: BytesMut) -> Result<Incoming, Violation> {
     let message = if text {
-        WsMessage::Text(String::from_utf8(payload.into()).map_err(|_| Violation::NotUtf8)?)
+        WsMessage::Text(WsText::checked(payload.freeze()).map_err(|_| Violation::NotUtf8)?)
     } else {
         WsMessage::Binary(payload.freeze())
     };

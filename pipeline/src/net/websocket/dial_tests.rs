@@ -208,7 +208,7 @@ async fn speaks_tls_and_checks_the_name() {
     let (dialed, (mut reader, _writer)) = tokio::join!(dialer.dial(&url, &[], LIMIT, &limits), vendor);
     let mut dialed = dialed.unwrap();
     dialed.writer.send_text(&"a".repeat(60_000)).await.unwrap();
-    assert_eq!(reader.next().await.unwrap(), WsMessage::Text("a".repeat(60_000)));
+    assert_eq!(reader.next().await.unwrap(), WsMessage::Text("a".repeat(60_000).into()));
 }
 
 #[tokio::test]

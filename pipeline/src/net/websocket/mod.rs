@@ -35,9 +35,47 @@ pub use halves::{Reply, WsEnd, WsReader, WsWriteError, WsWriter};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WsMessage {
     /// Valid UTF-8.
-    Text(String),
+    Text(WsText),
     /// Any bytes.
     Binary(bytes::Bytes),
+}
+
+/// The text of a message. It shares the buffer it was read into, so receiving one costs no allocation.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WsText(bytes::Bytes);
+
+impl WsText {
+    /// The text that these bytes are, if they are one.
+    pub(super) fn checked(bytes: bytes::Bytes) -> Result<Self, std::str::Utf8Error> {
+        std::str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl std::ops::Deref for WsText {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("the bytes were checked when they became a text")
+    }
+}
+
+impl From<String> for WsText {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&str> for WsText {
+    fn from(text: &str) -> Self {
+        Self(bytes::Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+impl std::fmt::Debug for WsText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&**self, f)
+    }
 }
 
 /// Which end of the connection we are: clients mask what they send, servers do not.
