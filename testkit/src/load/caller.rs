@@ -51,7 +51,7 @@ pub struct CallPlan {
     pub call: u32,
     /// What is said, turn by turn.
     pub utterances: Vec<Utterance>,
-    /// Every turn whose number this divides interrupts the reply before it. 0: none does.
+    /// Every so many turns one interrupts the reply before it. 0: none does.
     pub interrupt_every: u32,
     /// Decides how long the pauses between the turns are.
     pub seed: u64,
@@ -283,7 +283,7 @@ impl Caller {
 
     fn next_interrupts(&self) -> bool {
         let (next, every) = (self.turns.len(), self.plan.interrupt_every as usize);
-        next < self.plan.utterances.len() && every > 0 && next.is_multiple_of(every)
+        next < self.plan.utterances.len() && every > 0 && (next + 1).is_multiple_of(every)
     }
 
     fn begin_turn(&mut self, interrupts: bool) {

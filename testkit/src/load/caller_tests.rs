@@ -143,7 +143,7 @@ fn callers_pause_between_turns_like_people() {
 
 #[test]
 fn an_interruption_begins_in_the_middle_of_the_reply() {
-    let mut call = Call::greeted(2, 1);
+    let mut call = Call::greeted(2, 2);
     call.until_said(0);
     call.speaks(&reply(tag(0)));
     call.until("the caller interrupts", |call| call.turn(1).is_some_and(|turn| turn.onset.is_some()));
@@ -167,6 +167,20 @@ fn an_interruption_begins_in_the_middle_of_the_reply() {
     assert_eq!(now - second.onset.unwrap(), FRAME_TIME * 12);
     assert_eq!((call.faults(0), call.faults(1)), (RIGHT, RIGHT));
     assert_eq!((first.unasked_clears, second.unasked_clears), (0, 0));
+}
+
+#[test]
+fn every_so_many_turns_one_interrupts() {
+    let mut call = Call::greeted(7, 3);
+    for turn in 0..7 {
+        call.until_said(turn as usize);
+        let now = call.now();
+        call.caller.clear(now);
+        call.speaks(&reply(tag(turn)));
+    }
+    call.until_over();
+    let interrupting: Vec<_> = call.caller.turns.iter().map(|turn| turn.interrupts).collect();
+    assert_eq!(interrupting, [false, false, true, false, false, true, false]);
 }
 
 #[test]

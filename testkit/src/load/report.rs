@@ -15,6 +15,9 @@ use super::{pinning, settings::VendorDelays};
 /// From this share of late ticks on the callers themselves were too slow to be believed.
 const UNRELIABLE_LATE_PERCENT: f64 = 1.0;
 
+const UNRELIABLE: &str = "callers and vendors were late themselves, and their delay is in the figures; give them a \
+                          processor of their own";
+
 /// Characters of a row's name in the table.
 const NAME_WIDTH: usize = 34;
 
@@ -145,14 +148,15 @@ impl Report {
         )
     }
 
-    /// What the gateway complained of, and why calls failed.
+    /// What the gateway complained of, why calls failed, and which figures not to believe.
     fn remarks(&self) -> String {
         let mut remarks = String::new();
         for row in &self.rows {
+            let calls = plural(&row["calls"], "call");
             let notes = [&row["reasons"], &row["complaints"]].into_iter().filter_map(Value::as_object).flatten();
-            for (text, count) in notes {
-                // Writing to a string cannot fail.
-                let _ = write!(remarks, "\n{}: {count} × {text}", plural(&row["calls"], "call"));
+            remarks.extend(notes.map(|(text, count)| format!("\n{calls}: {count} × {text}")));
+            if row["reliable"] == false {
+                remarks += &format!("\n{calls}: {UNRELIABLE}");
             }
         }
         if remarks.is_empty() { remarks } else { remarks + "\n" }

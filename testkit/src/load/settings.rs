@@ -29,7 +29,7 @@ pub struct LoadSettings {
     pub turns: u32,
     /// Turns of a call at least.
     pub turns_per_call: u32,
-    /// Every turn whose number this divides interrupts the reply before it. 0: none does.
+    /// Every so many turns one interrupts the reply before it. 0: none does.
     pub interrupt_every: u32,
     /// Over how long the calls of a row begin.
     pub ramp: Duration,
