@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +30,6 @@ use voice_pipeline::vendors::stt::deepgram::DeepgramStt;
 use voice_pipeline::vendors::tts::Tts;
 use voice_pipeline::vendors::tts::deepgram::DeepgramTts;
 use voice_testkit::fakes::deepgram::{DeepgramPlan, FakeDeepgram, unobserved};
-use voice_testkit::fakes::speech;
 use voice_testkit::studio::{Cast, call_setup};
 use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, mouth};
 

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use voice_gateway::telephony::socket::{AcceptError, LineEnd, MediaLine, SocketSettings, accept};
 use voice_gateway::telephony::twilio::codec::StreamStart;
+use voice_pipeline::audio::chunk::UlawChunk;
 use voice_pipeline::line::{Inbound, Outbound};
 use voice_pipeline::net::websocket::{Role, WsEnd, WsLimits, WsMessage, WsReader, WsWriter, split};
 use voice_pipeline::turn::TurnId;

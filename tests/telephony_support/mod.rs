@@ -64,7 +64,7 @@ impl CallHost for EchoHost {
                 loop {
                     let reply = match call.line.inbound.recv().await {
                         Some(Inbound::Audio(ulaw)) => {
-                            Outbound::Audio { turn: TurnId(0), ulaw: Bytes::copy_from_slice(&ulaw) }
+                            Outbound::Audio { turn: TurnId(0), ulaw: bytes::Bytes::copy_from_slice(&ulaw) }
                         }
                         Some(Inbound::Digit('#')) => Outbound::HangUp,
                         Some(Inbound::Digit('0')) => {

@@ -1,5 +1,7 @@
-//! First stage: the carrier's μ-law becomes frames of 20 ms with a time; keys, marks and the end
+//! First stage: what the carrier sends becomes frames of 20 ms with a time; keys, marks and the end
 //! of the call go straight to the session.
+//!
+//! Frames travel as the carrier's μ-law, a third of their samples' size; who needs samples decodes them.
 //!
 //! Time is audio time, not arrival time: a network that delivers five frames at once does not make
 //! a word shorter. When the carrier falls silent altogether, silent frames are made up, so that a
@@ -30,12 +32,17 @@ const RESYNC: Duration = Duration::from_millis(200);
 /// A frame of caller audio and when it ended.
 #[derive(Debug, Clone, Copy)]
 pub struct TimedFrame {
-    /// As the carrier sent it, for those who take it so.
+    /// As the carrier sent it.
     pub ulaw: Frame<u8>,
-    /// The samples.
-    pub samples: Frame<i16>,
     /// When its last sample was spoken, as far as we can know.
     pub end: CallTime,
+}
+
+impl TimedFrame {
+    /// Its samples.
+    pub fn samples(&self) -> Frame<i16> {
+        self.ulaw.map(ulaw::decode)
+    }
 }
 
 /// What the ear is given. Almost always a frame, so its size is no waste.
@@ -76,7 +83,7 @@ pub async fn run(mut carrier: mpsc::Receiver<Inbound>, next: mpsc::Sender<Heard>
     }
 }
 
-/// Cuts μ-law of any length into frames, decodes each and gives it its time.
+/// Cuts μ-law of any length into frames and gives each its time.
 struct Decoder {
     framer: Framer20ms<u8>,
     clock: MediaClock,
@@ -93,7 +100,7 @@ impl Decoder {
     fn push(&mut self, now: CallTime, bytes: &[u8], mut emit: impl FnMut(TimedFrame)) {
         self.framer.push(bytes, &mut self.complete);
         for ulaw in self.complete.drain(..) {
-            emit(TimedFrame { samples: ulaw.map(ulaw::decode), ulaw, end: self.clock.tick(now) });
+            emit(TimedFrame { ulaw, end: self.clock.tick(now) });
         }
     }
 }

@@ -40,7 +40,7 @@ pub async fn run(
                 continue;
             }
         };
-        let change = detector.push(frame.end, &frame.samples);
+        let change = detector.push(frame.end, &frame.samples());
         if listeners.stt.try_send(stt::Input::Audio(frame.ulaw)).is_err() {
             drops.count(&context);
         }

@@ -80,7 +80,7 @@ async fn echoes_a_thousand_messages_in_order_between_its_own_two_sides() {
         for number in 0..1_000 {
             client_writer.send_text(&format!("message {number}")).await.unwrap();
             let WsMessage::Text(text) = client_reader.next().await.unwrap() else { panic!("text comes back as text") };
-            assert_eq!(text, format!("message {number}"));
+            assert_eq!(*text, format!("message {number}"));
         }
         client_writer.send_binary(&[7; 60_000]).await.unwrap();
         assert_eq!(client_reader.next().await.unwrap(), WsMessage::Binary(vec![7; 60_000].into()));

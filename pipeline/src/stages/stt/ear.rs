@@ -89,6 +89,7 @@ impl Ear {
                 self.marks.clear();
                 self.marks_sent = 0;
                 self.forget_before(now);
+                self.audio.shrink_to(PRE_ROLL_BYTES as usize);
             }
         }
         self.marks.push_back((now, mark));
