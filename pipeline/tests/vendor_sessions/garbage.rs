@@ -50,7 +50,7 @@ fn values() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(|number| json!(number)),
         select(vec![0.0, -1.0, 1e300, -1e300, 1e-300]).prop_map(Value::from),
         "[a-z\u{e9} \"\\\\]{0,12}".prop_map(Value::from),
-        (1_usize..4).prop_map(|parts| json!("w\u{f6}rd ".repeat(parts * 4_000))),
+        Just(json!("w\u{f6}rd ".repeat(4_000))),
         Just(json!([])),
         Just(json!({})),
         Just(json!([0, 1])),
@@ -82,6 +82,21 @@ fn bent(message: &str, path: &[Index], value: Value) -> String {
     document.to_string()
 }
 
+/// Every text of more than one word said again and again.
+fn swollen(message: &str, times: usize) -> String {
+    fn swell(field: &mut Value, times: usize) {
+        match field {
+            Value::Object(map) => map.values_mut().for_each(|inner| swell(inner, times)),
+            Value::Array(items) => items.iter_mut().for_each(|inner| swell(inner, times)),
+            Value::String(text) if text.trim().contains(' ') => *text = format!("{text} ").repeat(times),
+            _ => {}
+        }
+    }
+    let Ok(mut document) = serde_json::from_str(message) else { return message.to_owned() };
+    swell(&mut document, times);
+    document.to_string()
+}
+
 /// A message of `known`, whole or spoilt, or noise.
 fn texts(known: &'static [String]) -> impl Strategy<Value = String> {
     let message = || select(known);
@@ -89,6 +104,7 @@ fn texts(known: &'static [String]) -> impl Strategy<Value = String> {
         4 => message(),
         4 => (message(), vec(any::<Index>(), 1..7), values())
             .prop_map(|(message, path, value)| bent(&message, &path, value)),
+        1 => (message(), select(vec![2, 1_000, 5_000])).prop_map(|(message, times)| swollen(&message, times)),
         1 => (message(), any::<Index>()).prop_map(|(message, at)| {
             String::from_utf8_lossy(&message.as_bytes()[..at.index(message.len())]).into_owned()
         }),

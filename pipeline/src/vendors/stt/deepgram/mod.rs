@@ -2,7 +2,7 @@
 //!
 //! Audio goes out as binary messages, and results come back for one window of it after the other: guesses, then
 //! a result that settles the window. The texts of our events are the whole utterance, joined from windows by
-//! [`Utterance`].
+//! `Utterance`.
 //!
 //! Finals come from two sides. Deepgram by itself finds an utterance complete after a silence
 //! (`speech_final`) or, where noise hides the silence, after a gap behind the last word (`UtteranceEnd`).
