@@ -11,7 +11,7 @@ const PIPELINE: &[(&str, &[&str])] = &[
     ("pii", &[]),
     ("turn", &["time"]),
     ("audio", &["time", "turn"]),
-    ("line", &["turn"]),
+    ("line", &["audio", "turn"]),
     ("vad", &["audio", "time"]),
     ("chat", &["audio", "pii", "time", "turn"]),
     ("tools", &["chat"]),

@@ -73,7 +73,7 @@ impl<V: ?Sized> Chain<V> {
 
     /// The vendor at `place` did not.
     pub fn failed(&self, place: usize, now: Instant, error: &VendorError) {
-        self.breaker(place).failed(now, !error.is_retryable());
+        self.breaker(place).failed(now, error.is_lasting());
     }
 
     fn breaker(&self, place: usize) -> MutexGuard<'_, Breaker> {

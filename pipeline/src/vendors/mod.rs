@@ -96,6 +96,12 @@ impl VendorError {
         !matches!(self, Self::Refused { .. } | Self::Malformed { .. })
     }
 
+    /// Whether every attempt will fail in this way until somebody changes a setting or pays a bill. A socket
+    /// that was closed over what one piece of it held is no such refusal.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status < 1_000)
+    }
+
     /// A constant word for metrics.
     pub fn kind(&self) -> &'static str {
         match self {

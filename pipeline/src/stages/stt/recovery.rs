@@ -75,7 +75,7 @@ impl Recovery {
         }
         // Behind the last one the search begins again, at whoever may have recovered.
         let first = chain.first(now);
-        let is_hopeless = first == place && !error.is_retryable();
+        let is_hopeless = first == place && error.is_lasting();
         if is_hopeless || now - since >= DEAF_MAX {
             return Remedy::GiveUp;
         }
