@@ -2,6 +2,7 @@
 //! what a test tells them, vendors behind real sockets, calls in paused time, and the load generator. Never
 //! published.
 
+pub mod ear;
 pub mod fakes;
 pub mod load;
 pub mod simulation;

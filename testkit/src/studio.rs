@@ -3,7 +3,7 @@
 //!
 //! The studio is the carrier: every 20 ms it hands in a frame of the caller (voice or silence) and
 //! plays a frame of what the gateway sent, returning marks when they are reached or cleared. It
-//! writes down what the caller heard. Use it under `#[tokio::test(start_paused = true)]`, or in real
+//! writes down what the caller heard, words included where the voice marks them. Use it under `#[tokio::test(start_paused = true)]`, or in real
 //! time where a vendor is behind a socket: frames keep to their times then, however late the timer.
 
 use std::collections::VecDeque;
@@ -15,40 +15,22 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use voice_pipeline::audio::playout::PlayoutSettings;
 use voice_pipeline::audio::ulaw;
 use voice_pipeline::event::{CallEvent, EndReason, EventKind, EventSink};
 use voice_pipeline::line::{Fence, Inbound, Outbound};
-use voice_pipeline::session::lines::{FixedLines, LineTexts};
-use voice_pipeline::session::{self, CallSetup, Ends, Line, Vendors};
-use voice_pipeline::stages::tts::Voice;
-use voice_pipeline::tools::Tools;
-use voice_pipeline::turn::TurnPolicy;
-use voice_pipeline::vad::VadSettings;
-use voice_pipeline::vendors::chain::Chain;
-use voice_pipeline::vendors::llm::Llm;
-use voice_pipeline::vendors::stt::Stt;
-use voice_pipeline::vendors::tts::Tts;
+use voice_pipeline::session::{self, CallSetup, Ends, Line};
 
+use crate::ear::{Ear, Word};
 pub use crate::fakes::speech::FakeVoice;
-use crate::vendors::{SureDetector, locked};
+use crate::fakes::speech::speak;
+use crate::vendors::locked;
+
+mod setup;
+
+pub use setup::{Cast, call_setup, marked_lines};
 
 const FRAME: Duration = Duration::from_millis(20);
 const FRAME_SAMPLES: usize = 160;
-
-/// The parts of a call that a test wants to be its own.
-pub struct Cast {
-    /// Ears.
-    pub stt: Chain<dyn Stt>,
-    /// Brains.
-    pub llm: Chain<dyn Llm>,
-    /// Mouths.
-    pub tts: Chain<dyn Tts>,
-    /// The hands.
-    pub tools: Arc<dyn Tools>,
-    /// The numbers of turn-taking.
-    pub policy: TurnPolicy,
-}
 
 /// What happened to the caller, by the carrier's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,33 +57,42 @@ pub struct Studio {
     now: Duration,
     moments: Vec<(Duration, Moment)>,
     voice: FakeVoice,
+    ear: Ear,
+    sent: Vec<u8>,
+    received: Vec<u8>,
     /// Asks the call to end politely.
     pub close: CancellationToken,
 }
 
 enum Queued {
-    Frame { sound: bool },
+    Frame(Bytes),
     Mark(String),
 }
 
-/// Keeps every event of a call.
+/// Keeps every event of a call and when it came.
 #[derive(Default)]
-pub struct Recorder(Mutex<Vec<CallEvent>>);
+pub struct Recorder(Mutex<Vec<(Instant, CallEvent)>>);
 
 impl EventSink for Recorder {
     fn emit(&self, event: CallEvent) {
-        locked(&self.0).push(event);
+        locked(&self.0).push((Instant::now(), event));
     }
 }
 
 impl Studio {
     /// Answers a call; the greeting is "Hello there."
     pub async fn answer(cast: Cast) -> Self {
+        Self::answer_as(cast, |_| {}).await
+    }
+
+    /// The same, with other numbers or lines.
+    pub async fn answer_as(cast: Cast, change: impl FnOnce(&mut CallSetup)) -> Self {
         let (inbound, inbound_rx) = mpsc::channel(64);
         let (outbound_tx, outbound) = mpsc::channel(64);
         let events = Arc::new(Recorder::default());
         let close = CancellationToken::new();
-        let setup = call_setup(cast, Arc::clone(&events) as Arc<dyn EventSink>).await;
+        let mut setup = call_setup(cast, Arc::clone(&events) as Arc<dyn EventSink>).await;
+        change(&mut setup);
         let line = Line { inbound: inbound_rx, outbound: outbound_tx, fence: Fence::default() };
         let ends = Ends { close: close.clone(), cancel: CancellationToken::new() };
         let mut call = JoinSet::new();
@@ -117,6 +108,9 @@ impl Studio {
             now: Duration::ZERO,
             moments: Vec::new(),
             voice: FakeVoice::default(),
+            ear: Ear::default(),
+            sent: Vec::new(),
+            received: Vec::new(),
             close,
         }
     }
@@ -124,6 +118,39 @@ impl Studio {
     /// The caller speaks for so long.
     pub async fn speak(&mut self, span: Duration) {
         self.pass(span, true).await;
+    }
+
+    /// The caller says a text whose words can be read back.
+    pub async fn say(&mut self, text: &str) {
+        self.say_while(text, |_, _| {}).await;
+    }
+
+    /// The same; `watch` is called before every frame with how much was said.
+    pub async fn say_while(&mut self, text: &str, mut watch: impl FnMut(&Self, Duration)) {
+        let audio = Bytes::from(speak(text));
+        for begin in (0..audio.len()).step_by(FRAME_SAMPLES) {
+            watch(self, Duration::from_millis(begin as u64 / 8));
+            self.tick_with(audio.slice(begin..begin + FRAME_SAMPLES)).await;
+        }
+    }
+
+    /// The caller's telephone sends these bytes, cut into frames.
+    pub async fn send(&mut self, ulaw: &[u8]) {
+        for frame in ulaw.chunks(FRAME_SAMPLES) {
+            self.tick_with(Bytes::copy_from_slice(frame)).await;
+        }
+    }
+
+    /// The caller is silent until something is the case; false when it never was within `limit`.
+    pub async fn wait_until(&mut self, limit: Duration, mut is_so: impl FnMut(&Self) -> bool) -> bool {
+        let until = self.now + limit;
+        while !is_so(self) {
+            if self.now >= until {
+                return false;
+            }
+            self.tick(false).await;
+        }
+        true
     }
 
     /// The caller is silent for so long.
@@ -169,8 +196,7 @@ impl Studio {
         }
         self.inbound = None;
         let reason = self.call.join_next().await.expect("one call was spawned").expect("the call does not panic");
-        let events = std::mem::take(&mut *locked(&self.events.0));
-        (reason, self.moments, events)
+        (reason, self.moments, self.events.all())
     }
 
     /// What the caller experienced so far.
@@ -183,9 +209,30 @@ impl Studio {
         self.now
     }
 
+    /// The words at the caller's ear so far.
+    pub fn words(&self) -> Vec<Word> {
+        self.ear.words()
+    }
+
+    /// What the caller's telephone has sent, byte for byte.
+    pub fn sent(&self) -> &[u8] {
+        &self.sent
+    }
+
+    /// What the gateway has sent the carrier, byte for byte.
+    pub fn received(&self) -> &[u8] {
+        &self.received
+    }
+
     /// The events so far.
     pub fn events(&self) -> Vec<CallEvent> {
-        locked(&self.events.0).clone()
+        self.events.all()
+    }
+
+    /// When an event of this name came, each time.
+    pub fn times_of(&self, name: &str) -> Vec<Instant> {
+        let events = locked(&self.events.0);
+        events.iter().filter(|(_, event)| event.kind.name() == name).map(|(at, _)| *at).collect()
     }
 
     /// The texts of what the agent said so far, fixed lines included.
@@ -194,12 +241,17 @@ impl Studio {
             EventKind::ReplyPiece { text, .. } => Some(text.expose().clone()),
             _ => None,
         };
-        locked(&self.events.0).iter().filter_map(said).collect()
+        self.events.all().iter().filter_map(said).collect()
     }
 
     /// Whether an event of this name was seen.
     pub fn saw(&self, name: &str) -> bool {
-        locked(&self.events.0).iter().any(|event| event.kind.name() == name)
+        self.count(name) > 0
+    }
+
+    /// How many events of this name were seen.
+    pub fn count(&self, name: &str) -> usize {
+        locked(&self.events.0).iter().filter(|(_, event)| event.kind.name() == name).count()
     }
 
     async fn pass(&mut self, span: Duration, voice: bool) {
@@ -211,9 +263,14 @@ impl Studio {
 
     /// 20 ms of the call.
     async fn tick(&mut self, voice: bool) {
+        let frame = if voice { self.voice.frame() } else { silent_frame() };
+        self.tick_with(frame).await;
+    }
+
+    async fn tick_with(&mut self, frame: Bytes) {
         self.now += FRAME;
         tokio::time::sleep_until(self.answered + self.now).await;
-        let frame = if voice { self.voice.frame() } else { silent_frame() };
+        self.sent.extend_from_slice(&frame);
         self.hand_in(Inbound::Audio(frame.into())).await;
         while let Ok(command) = self.outbound.try_recv() {
             self.take(command).await;
@@ -224,9 +281,10 @@ impl Studio {
     async fn take(&mut self, command: Outbound) {
         match command {
             Outbound::Audio { ulaw, .. } => {
-                for frame in ulaw.chunks(FRAME_SAMPLES) {
-                    let sound = frame.iter().any(|&byte| ulaw::decode(byte).unsigned_abs() > 500);
-                    self.buffer.push_back(Queued::Frame { sound });
+                self.received.extend_from_slice(&ulaw);
+                for begin in (0..ulaw.len()).step_by(FRAME_SAMPLES) {
+                    let frame = ulaw.slice(begin..ulaw.len().min(begin + FRAME_SAMPLES));
+                    self.buffer.push_back(Queued::Frame(frame));
                 }
             }
             Outbound::Mark { name, .. } if self.buffer.is_empty() => self.hand_in(Inbound::Mark(name)).await,
@@ -244,14 +302,16 @@ impl Studio {
     }
 
     async fn play(&mut self) {
-        let sound = match self.buffer.pop_front() {
-            Some(Queued::Frame { sound }) => sound,
+        let frame = match self.buffer.pop_front() {
+            Some(Queued::Frame(frame)) => frame,
             Some(mark) => {
                 self.buffer.push_front(mark);
-                false
+                silent_frame()
             }
-            None => false,
+            None => silent_frame(),
         };
+        let sound = frame.iter().any(|&byte| ulaw::decode(byte).unsigned_abs() > 500);
+        self.ear.hear(&frame, sound);
         if sound != self.audible {
             self.audible = sound;
             self.moments.push((self.now, if sound { Moment::AgentStarted } else { Moment::AgentStopped }));
@@ -271,48 +331,13 @@ impl Studio {
     }
 }
 
-/// Everything about a call between the parts of a test: one agent, one voice, the default numbers.
-/// The greeting is "Hello there."
-pub async fn call_setup(cast: Cast, events: Arc<dyn EventSink>) -> CallSetup {
-    let voice = Voice { name: "tone".into(), speed: 1.0, patience: Duration::from_secs(3) };
-    let lines = FixedLines::synthesise(texts(), &crate::vendors::ToneTts::new(), &voice.name, 1.0).await;
-    CallSetup {
-        call_id: "CA1".into(),
-        agent: "test".into(),
-        from: "+15550100".to_owned().into(),
-        to: "+15550199".to_owned().into(),
-        system_prompt: "Be kind.".into(),
-        time_zone: jiff::tz::TimeZone::UTC,
-        normalise: Arc::new(|text: &str| text.replace("tea time", "tee time")),
-        lines: Arc::new(lines.expect("the tone never fails")),
-        voice,
-        tools: cast.tools,
-        max_tool_calls: 3,
-        policy: cast.policy,
-        vad: VadSettings::default(),
-        referee: None,
-        playout: PlayoutSettings::default(),
-        playout_lead: Duration::from_secs(1),
-        vendors: Vendors { stt: cast.stt, llm: cast.llm, tts: cast.tts, turn_detector: Some(Arc::new(SureDetector)) },
-        events,
+impl Recorder {
+    fn all(&self) -> Vec<CallEvent> {
+        locked(&self.0).iter().map(|(_, event)| event.clone()).collect()
     }
 }
 
 /// 20 ms of silence as a carrier sends it.
 pub fn silent_frame() -> Bytes {
     Bytes::from_static(&[ulaw::SILENCE; FRAME_SAMPLES])
-}
-
-fn texts() -> LineTexts {
-    LineTexts {
-        greeting: "Hello there.".into(),
-        still_there: vec!["Are you still there?".into()],
-        fillers: vec!["One moment, please.".into()],
-        didnt_hear: "Sorry, I didn't catch that.".into(),
-        silence_goodbye: "I can't hear you. Goodbye!".into(),
-        apology: "I'm sorry, something is wrong. Goodbye!".into(),
-        closing: "I have to go. Goodbye!".into(),
-        goodbye: "Goodbye!".into(),
-        tool_fillers: vec!["Let me look at searchTeeTimes.".into(), "Let me look at bookTeeTime.".into()],
-    }
 }

@@ -221,6 +221,24 @@ impl Tts for ToneTts {
     }
 }
 
+/// Speaks every text as marked speech, in the phone's own format, all at once.
+pub struct MarkedTts;
+
+impl Tts for MarkedTts {
+    fn name(&self) -> &'static str {
+        "marked"
+    }
+
+    fn sample_rate(&self) -> SampleRate {
+        SampleRate::TELEPHONY
+    }
+
+    fn speak(&self, request: SpeakRequest) -> BoxStream<'static, Result<TtsEvent, VendorError>> {
+        let audio = crate::fakes::speech::speak(&request.text).into();
+        stream::iter([Ok(TtsEvent::Ulaw(audio))]).boxed()
+    }
+}
+
 /// Tools that answer after a while, and count.
 pub struct ScriptedTools {
     /// Name, effect, delay, answer.

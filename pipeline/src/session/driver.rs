@@ -393,7 +393,7 @@ impl Driver {
 /// The end of a preparation; never, while there is none.
 async fn next_prepared(preparing: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
     if preparing.next().await.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -206,6 +206,8 @@ mod tests {
     /// One second of a voice after a second of silence, with a pause in between.
     fn recording() -> Vec<i16> {
         let mut voice = FakeVoice::default();
+        // The synthetic voice begins with this frame, and a recording is told from it.
+        voice.frame();
         let voiced: Vec<u8> = (0..100).flat_map(|_| voice.frame()).collect();
         let line = [SILENT.repeat(50), voiced[..8_000].to_vec(), SILENT.repeat(30), voiced[8_000..].to_vec()].concat();
         line.iter().map(|&byte| ulaw::decode(byte)).collect()

@@ -24,6 +24,7 @@ pub struct Answer {
 pub(super) enum Content {
     Said { text: String, calls: Vec<Call>, finish: Option<String> },
     Case(String),
+    Stream(String),
     Error { error: ApiError, headers: Vec<(String, String)> },
     Never,
 }
@@ -96,6 +97,11 @@ impl Answer {
     /// The recorded answer of this id, whatever the request asks; see [`super::case_ids`].
     pub fn case(id: impl Into<String>) -> Self {
         Self::new(Content::Case(id.into()))
+    }
+
+    /// A stream with exactly this body, whatever it is.
+    pub fn streams(body: impl Into<String>) -> Self {
+        Self::new(Content::Stream(body.into()))
     }
 
     /// An error status.

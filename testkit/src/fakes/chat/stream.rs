@@ -64,6 +64,11 @@ pub(super) fn write(answer: &Answer, request: &Value, number: u64, manner: Manne
             Some(case) => recorded(case, answer.stops_after, manner),
             None => error_document(&ApiError::no_such_model(&format!("case:{id}")), &[], manner),
         },
+        Content::Stream(body) => {
+            let mut stream = Stream::new(manner, answer.stops_after);
+            stream.push(Bytes::from(body.clone()), true);
+            stream.end()
+        }
         Content::Said { text, calls, finish } => {
             let said = Said::new(text, calls, finish.as_deref(), request, number);
             if request["stream"] == true {

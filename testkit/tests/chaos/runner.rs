@@ -1,0 +1,91 @@
+//! Runs the cases side by side, each on a thread and a runtime of its own.
+//!
+//! The cases spend their time waiting, as calls do, so they are not worth a processor each: libtest would
+//! run two at a time on a small machine. What it understands of libtest's arguments are filters,
+//! `--exact`, `--skip` and `--list`.
+
+use std::panic::resume_unwind;
+use std::process::ExitCode;
+use std::thread;
+
+use futures_util::future::LocalBoxFuture;
+use tokio::runtime;
+
+/// A call that is played.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) play: fn() -> LocalBoxFuture<'static, ()>,
+}
+
+/// The cases of some modules, by the names of their functions.
+macro_rules! cases {
+    ($($module:ident::{$($case:ident),* $(,)?}),* $(,)?) => {
+        [$($($crate::runner::Case {
+            name: concat!(stringify!($module), "::", stringify!($case)),
+            play: || Box::pin($module::$case()),
+        }),*),*]
+    };
+}
+pub(crate) use cases;
+
+/// Runs the cases that the arguments of this process ask for.
+pub(crate) fn run(cases: &[Case]) -> ExitCode {
+    let wanted = Wanted::read(std::env::args().skip(1));
+    let chosen: Vec<Case> = cases.iter().filter(|case| wanted.includes(case.name)).copied().collect();
+    if wanted.lists {
+        chosen.iter().for_each(|case| println!("{}: test", case.name));
+        return ExitCode::SUCCESS;
+    }
+    println!("running {} cases side by side", chosen.len());
+    let playing: Vec<_> = chosen.iter().map(|case| (case.name, spawn(*case))).collect();
+    let failed = playing.into_iter().filter_map(|(name, thread)| {
+        let outcome = thread.join();
+        println!("test {name} ... {}", if outcome.is_ok() { "ok" } else { "FAILED" });
+        outcome.err().map(|_| name)
+    });
+    let failed: Vec<_> = failed.collect();
+    println!("\n{} passed; {} failed: {failed:?}", chosen.len() - failed.len(), failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(101) }
+}
+
+fn spawn(case: Case) -> thread::JoinHandle<()> {
+    let play = move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had");
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| runtime.block_on((case.play)())));
+        // Whatever a failed case left behind must not hold up the others.
+        runtime.shutdown_background();
+        outcome.unwrap_or_else(|panic| resume_unwind(panic));
+    };
+    thread::Builder::new().name(case.name.to_owned()).spawn(play).expect("a thread can be had")
+}
+
+struct Wanted {
+    filters: Vec<String>,
+    skipped: Vec<String>,
+    exact: bool,
+    lists: bool,
+}
+
+impl Wanted {
+    fn read(arguments: impl Iterator<Item = String>) -> Self {
+        let mut wanted = Self { filters: Vec::new(), skipped: Vec::new(), exact: false, lists: false };
+        let mut arguments = arguments.peekable();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--exact" => wanted.exact = true,
+                "--list" => wanted.lists = true,
+                "--skip" => wanted.skipped.extend(arguments.next()),
+                "--test-threads" | "--format" | "--color" => drop(arguments.next()),
+                option if option.starts_with('-') => {}
+                filter => wanted.filters.push(filter.to_owned()),
+            }
+        }
+        wanted
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        let matches = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        (self.filters.is_empty() || self.filters.iter().any(matches)) && !self.skipped.iter().any(matches)
+    }
+}
