@@ -1,9 +1,8 @@
 //! One call over the network: the webhook, the stream, the 20 ms clock.
 //!
 //! [`Office`] is what the calls of a row share. [`Office::call`] makes one call from the webhook to
-//! the hang-up and gives a [`CallOutcome`]; it returns by itself, because a
-//! [`Caller`](super::caller::Caller) has a deadline in every state, and early when the row is
-//! stopped. One task runs both halves of the socket: the reader is never dropped half way.
+//! the hang-up and gives a [`CallOutcome`]; it returns by itself, because a [`Caller`] has a deadline in
+//! every state, and early when the row is stopped. One task runs both halves of the socket: the reader is never dropped half way.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

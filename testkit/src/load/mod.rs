@@ -10,7 +10,7 @@
 //! - pure: what is said ([`words`]), one caller ([`caller`]) with its playout buffer ([`playout`]),
 //!   both sides of a turn ([`heard_turn`], [`vendor_log`]), figures ([`tally`], [`figures`],
 //!   [`steady`]), the [`report`] and its bounds ([`check`]);
-//! - thin drivers: one call ([`line`]), the gateway's process ([`server`]), one row ([`row`]).
+//! - thin drivers: one call ([`mod@line`]), the gateway's process ([`server`]), one row ([`row`]).
 //!
 //! What always holds: every wait has an end, every task belongs to a row, and a process that was
 //! started here is gone when its row is.

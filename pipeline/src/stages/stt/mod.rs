@@ -1,8 +1,8 @@
 //! Third stage: the caller's audio to a recogniser, its words to the session, and another recogniser
 //! when that one dies.
 //!
-//! One loop owns the line. What it sends comes from the [`ear::Ear`], which keeps unsettled audio; who
-//! is asked next is decided by [`recovery::Recovery`]. The line's driver, which owns its
+//! One loop owns the line. What it sends comes from the `ear::Ear`, which keeps unsettled audio; who
+//! is asked next is decided by `recovery::Recovery`. The line's driver, which owns its
 //! connection, is a task of this stage and ends with it.
 
 mod ear;
