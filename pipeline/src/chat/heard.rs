@@ -8,20 +8,22 @@ use std::time::Duration;
 
 use crate::chat::WordStart;
 
-/// Speaking time of a letter, used only while the length of a piece is not known yet.
-const PER_LETTER: Duration = Duration::from_millis(65);
+/// Speaking time of a letter, used only while the length of a piece is not known yet and the voice has not
+/// finished one that tells.
+pub(crate) const PER_LETTER: Duration = Duration::from_millis(65);
 /// A digit is spoken as a word of about so many letters.
 const LETTERS_PER_DIGIT: u32 = 4;
 
 /// How many bytes of `text` were heard after `played`: up to the end of the last heard word.
 ///
-/// `lasts` is the length of the piece where it is known, `queued` what was sent of it so far.
+/// `lasts` is the length of the piece where it is known, else `queued` of it was sent so far and the rest
+/// takes `per_letter`.
 pub(super) fn heard_bytes(
     text: &str,
     starts: &[WordStart],
     played: Duration,
     queued: Duration,
-    lasts: Option<Duration>,
+    (lasts, per_letter): (Option<Duration>, Duration),
 ) -> usize {
     if played.is_zero() {
         return 0;
@@ -39,7 +41,7 @@ pub(super) fn heard_bytes(
         }
     }
     let (known, at) = anchors[anchors.len() - 1];
-    let end = lasts.unwrap_or_else(|| queued.max(at + PER_LETTER * (letters - known))).max(at);
+    let end = lasts.unwrap_or_else(|| queued.max(at + per_letter * (letters - known))).max(at);
     anchors.push((letters, end));
 
     let mut heard = 0;
@@ -55,9 +57,9 @@ pub(super) fn heard_bytes(
 }
 
 /// Where the first word begins that is not in `audio`, which begins with the text: what another voice has
-/// to say when this one is lost. `lasts` is how long the whole text takes, where that can be guessed.
-pub(crate) fn unspoken_from(text: &str, starts: &[WordStart], audio: Duration, lasts: Option<Duration>) -> usize {
-    let spoken = heard_bytes(text, starts, audio, audio, lasts.map(|lasts| lasts.max(audio)));
+/// to say when this one is lost. A letter takes the voice about `per_letter`.
+pub(crate) fn unspoken_from(text: &str, starts: &[WordStart], audio: Duration, per_letter: Duration) -> usize {
+    let spoken = heard_bytes(text, starts, audio, audio, (None, per_letter));
     spoken + (text[spoken..].len() - text[spoken..].trim_start().len())
 }
 
@@ -109,7 +111,7 @@ mod tests {
     }
 
     fn heard<'a>(text: &'a str, starts: &[WordStart], played: u64, lasts: u64) -> &'a str {
-        &text[..heard_bytes(text, starts, ms(played), ms(lasts), Some(ms(lasts)))]
+        &text[..heard_bytes(text, starts, ms(played), ms(lasts), (Some(ms(lasts)), PER_LETTER))]
     }
 
     fn start(offset: usize, at: u64) -> WordStart {
@@ -144,7 +146,7 @@ mod tests {
     #[test]
     fn guesses_the_length_while_the_rest_of_the_piece_is_unknown() {
         let text = "we have a tee time at eight in the morning and another one at noon";
-        let bytes = heard_bytes(text, &[], ms(1_000), ms(1_000), None);
+        let bytes = heard_bytes(text, &[], ms(1_000), ms(1_000), (None, PER_LETTER));
         assert!(bytes > 5 && bytes < text.len() / 2, "{}", &text[..bytes]);
     }
 
@@ -164,7 +166,7 @@ mod tests {
             lasts in prop::option::of(0_u64..4_000),
         ) {
             let starts: Vec<_> = starts.into_iter().map(|(offset, at)| start(offset, at)).collect();
-            let at = |played| heard_bytes(&text, &starts, ms(played), ms(2_000), lasts.map(ms));
+            let at = |played| heard_bytes(&text, &starts, ms(played), ms(2_000), (lasts.map(ms), PER_LETTER));
             let (now, later) = (at(played), at(played + more));
             prop_assert!(now <= later && later <= text.len());
             prop_assert!(text.is_char_boundary(now));

@@ -17,7 +17,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::heard::heard_bytes;
+use super::heard::{PER_LETTER, heard_bytes, letters};
 use super::{Message, ToolCall};
 use crate::audio::playout::HeardPiece;
 use crate::chat::WordStart;
@@ -28,6 +28,10 @@ use crate::turn::TurnId;
 const CANCELLED: &str = r#"{"error":"cancelled"}"#;
 /// Stands for the result of a call that runs on because it changes something.
 const RUNNING: &str = r#"{"status":"still running, not finished yet"}"#;
+
+/// Pieces that tell how fast the voice speaks, and the letters they must have to tell it.
+const PACE_PIECES: usize = 8;
+const PACE_LETTERS: u32 = 12;
 
 /// The conversation of one call.
 pub struct History {
@@ -143,6 +147,7 @@ impl History {
     /// A reply was cut off, and this much of its pieces was played. Pieces that are not named were
     /// not played.
     pub fn agent_heard(&mut self, turn: TurnId, heard: &[HeardPiece]) {
+        let per_letter = self.per_letter();
         let Some(reply) = self.reply_mut(turn) else { return };
         for piece in reply.pieces_mut() {
             let Some(index) = heard.iter().position(|heard| heard.piece == piece.number) else { continue };
@@ -150,7 +155,7 @@ impl History {
             // Once a later piece is queued, all of this one was.
             let is_complete = heard[index + 1..].iter().any(|later| !later.of.is_zero());
             let lasts = piece.lasts.or(is_complete.then_some(of));
-            let bytes = heard_bytes(&piece.text, &piece.words, played, of, lasts);
+            let bytes = heard_bytes(&piece.text, &piece.words, played, of, (lasts, per_letter));
             piece.heard_bytes = piece.heard_bytes.max(bytes);
             piece.was_audible |= !played.is_zero();
         }
@@ -250,6 +255,19 @@ impl History {
             _ => None,
         });
         replies.next().unwrap_or_default()
+    }
+
+    /// How long a letter takes in this call, by the newest pieces whose length is known.
+    fn per_letter(&self) -> Duration {
+        let replies = self.entries.iter().rev().filter_map(|entry| match entry {
+            Entry::Reply(reply) => Some(reply),
+            Entry::Caller { .. } => None,
+        });
+        let known = replies.flat_map(Reply::pieces).filter_map(|piece| Some((piece.lasts?, letters(&piece.text))));
+        let (time, count) = known
+            .take(PACE_PIECES)
+            .fold((Duration::ZERO, 0), |(time, count), (lasts, letters)| (time + lasts, count + letters));
+        if count >= PACE_LETTERS { time / count } else { PER_LETTER }
     }
 
     fn reply_mut(&mut self, turn: TurnId) -> Option<&mut Reply> {

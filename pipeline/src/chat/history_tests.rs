@@ -325,3 +325,20 @@ proptest! {
         prop_assert!(awaited.is_empty());
     }
 }
+
+#[test]
+fn a_piece_of_unknown_length_is_measured_by_the_pace_of_the_pieces_before() {
+    let heard_after = |pace_ms: u64| {
+        let mut history = History::new("Be kind.");
+        history.agent_piece(TurnId(0), 0, "aaaa bbbb cccc dddd");
+        // Twenty letters, the gaps included.
+        history.piece_lasts(TurnId(0), 0, Duration::from_millis(20 * pace_ms));
+        history.agent_heard_all(TurnId(0));
+        history.agent_piece(TurnId(1), 0, "eeee ffff gggg hhhh iiii jjjj");
+        let second = Duration::from_secs(1);
+        history.agent_heard(TurnId(1), &[HeardPiece { piece: 0, played: second, of: second }]);
+        history.heard_text(TurnId(1))
+    };
+    assert_eq!(heard_after(50), "eeee ffff gggg hhhh");
+    assert_eq!(heard_after(100), "eeee ffff");
+}

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::chat::WordStart;
-use crate::chat::heard::{letters, unspoken_from};
+use crate::chat::heard::{PER_LETTER, letters, unspoken_from};
 
 /// How a voice fills time: learned from the pieces it finished.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,8 +68,8 @@ impl Unsaid {
     /// The current voice is lost: the next one goes on behind what is in the audio.
     pub(super) fn voice_lost(&mut self, pace: Option<Pace>) {
         let text = self.text();
-        let lasts = pace.map(|pace| pace.per_letter * letters(text));
-        let spoken = unspoken_from(text, &self.words, self.now, lasts);
+        let per_letter = pace.map_or(PER_LETTER, |pace| pace.per_letter);
+        let spoken = unspoken_from(text, &self.words, self.now, per_letter);
         self.begins = self.text.len() - text.len() + spoken;
         self.words.clear();
         self.before += self.now;
