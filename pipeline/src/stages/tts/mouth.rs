@@ -145,7 +145,7 @@ impl Mouth {
             (self.place, self.pace, self.retried) = (next, None, false);
             return true;
         }
-        error.is_retryable() && !std::mem::replace(&mut self.retried, true)
+        !error.is_lasting() && !std::mem::replace(&mut self.retried, true)
     }
 
     /// The call is over: the line may take its leave.
