@@ -74,7 +74,9 @@ fn main() -> ExitCode {
         },
         tts_refusals::{
             a_wrong_key_is_apologised_for_with_a_recorded_line,
+            a_wrong_key_is_stood_in_for_before_the_first_word_is_wanted,
             a_voice_that_is_not_there_is_stood_in_for,
+            a_handshake_that_hangs_is_stood_in_for,
             a_line_that_dies_idle_is_up_again_before_the_next_turn,
             a_young_line_that_dies_idle_is_dialled_when_it_is_wanted,
         },

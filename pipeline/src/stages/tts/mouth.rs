@@ -1,8 +1,8 @@
 //! The voice of a call: its line, and who stands in when it is lost.
 //!
 //! [`Mouth`] holds at most one line, opened when the call begins, so that no piece waits for a handshake.
-//! A line that dies while nobody speaks is opened anew at once, if it had been up for a while, else
-//! when the next piece wants it.
+//! A line that dies while nobody speaks is opened anew at once, if it had been up for a while, else another
+//! vendor's is, or, where there is nobody else, the same when the next piece wants it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,13 +94,14 @@ impl Mouth {
             took = connected(&mut live.connecting) => return self.connected(took),
             outcome = live.driver.join_next() => outcome,
         };
-        let lived = live.since.is_some_and(|since| since.elapsed() >= LIVED);
+        let now = Instant::now();
+        let lived = live.since.is_some_and(|since| now - since >= LIVED);
         self.line = None;
         if let Some(Ok(Err(error))) = outcome {
-            self.chain.failed(self.place, Instant::now(), &error);
+            self.chain.failed(self.place, now, &error);
             self.report(None, &error);
         }
-        if lived {
+        if lived || self.give_way(None, now) {
             self.dial();
         }
     }
@@ -139,13 +140,7 @@ impl Mouth {
         self.report(turn, error);
         self.chain.failed(self.place, now, error);
         self.line = None;
-        if let Some(next) = self.chain.after(self.place, now) {
-            let (from, to) = (self.name(), self.chain.vendor(next).name());
-            self.context.emit(turn, EventKind::VendorReplaced { stage: "tts", from, to });
-            (self.place, self.pace, self.retried) = (next, None, false);
-            return true;
-        }
-        !error.is_lasting() && !std::mem::replace(&mut self.retried, true)
+        self.give_way(turn, now) || (!error.is_lasting() && !std::mem::replace(&mut self.retried, true))
     }
 
     /// The call is over: the line may take its leave.
@@ -155,6 +150,15 @@ impl Mouth {
             // A vendor that does not let go is left.
             let _ = timeout(LEAVE, driver.join_next()).await;
         }
+    }
+
+    /// The next vendor in the chain takes over, if there is one.
+    fn give_way(&mut self, turn: Option<TurnId>, now: Instant) -> bool {
+        let Some(next) = self.chain.after(self.place, now) else { return false };
+        let (from, to) = (self.name(), self.chain.vendor(next).name());
+        self.context.emit(turn, EventKind::VendorReplaced { stage: "tts", from, to });
+        (self.place, self.pace, self.retried) = (next, None, false);
+        true
     }
 
     fn dial(&mut self) {
