@@ -125,6 +125,25 @@ async fn the_way_a_socket_ends_is_told_in_the_words_of_the_seam() {
 }
 
 #[tokio::test]
+async fn an_error_that_nobody_listens_to_is_the_outcome_of_the_line() {
+    let vendor = Vendor::start(|plan| plan.refuse(Route::Speak, 1, &Refusal::unavailable()));
+    let mut line = Line::dial(&vendor);
+    drop(line.say(WORDS));
+    let error = line.outcome().await.unwrap_err();
+    assert_eq!(error.kind(), "busy");
+}
+
+#[tokio::test]
+async fn an_error_is_told_to_the_piece_that_is_still_wanted() {
+    let vendor = Vendor::start(|plan| plan.refuse(Route::Speak, 1, &Refusal::unauthorized()));
+    let mut line = Line::dial(&vendor);
+    drop(line.say("Nobody wants to know."));
+    let error = next(&mut line.say(WORDS)).await.unwrap_err();
+    assert_eq!(error.kind(), "refused");
+    assert!(line.outcome().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_piece_nobody_listens_to_is_cleared_and_the_next_one_is_spoken_whole() {
     let vendor = Vendor::start(|plan| {
         plan.tts.pace = Pace::RealTime(1.0);
