@@ -17,6 +17,7 @@ mod stt_refusals;
 mod stt_silence;
 mod tts_deaths;
 mod tts_refusals;
+mod tts_slow;
 mod untouched;
 
 use std::process::ExitCode;
@@ -92,6 +93,9 @@ fn main() -> ExitCode {
             a_piece_whose_end_is_never_told_is_not_said_again,
             audio_that_comes_after_an_interruption_is_not_heard,
             when_all_voices_die_in_a_reply_the_caller_hears_a_recorded_apology,
+        },
+        tts_slow::{
+            a_slow_voice_is_waited_for_behind_a_filler,
         },
         mixed::{
             ears_and_voice_die_together_in_mid_sentence,
