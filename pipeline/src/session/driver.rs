@@ -241,6 +241,7 @@ impl Driver {
                 let is_filler = piece >= LINE_PIECES && !matches!(turn.step, Step::Finishing { .. });
                 self.tell(if is_filler { Event::FillerSent(id) } else { Event::AudioSent(id) });
             }
+            Signal::RanDry(of) if of == id => self.tell(Event::RanDry(id)),
             Signal::AllSent { turn: of, plays_until } if of == id => {
                 turn.all_sent = true;
                 let ends_call = turn.step == Step::Finishing { ends_call: true };

@@ -96,6 +96,7 @@ fn main() -> ExitCode {
         },
         tts_slow::{
             a_slow_voice_is_waited_for_behind_a_filler,
+            a_long_silence_in_mid_sentence_is_covered_by_a_filler,
         },
         mixed::{
             ears_and_voice_die_together_in_mid_sentence,
