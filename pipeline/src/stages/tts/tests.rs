@@ -277,6 +277,38 @@ async fn a_voice_that_stands_alone_is_dialled_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn behind_the_last_voice_the_first_one_is_asked_again() {
+    let mut call = Call::with(&["a", "b"]);
+    call.says(TURN, 0, LETTERS).await;
+    for name in ["a", "b", "a", "b"] {
+        let mut line = call.line().await;
+        assert_eq!(line.vendor, name);
+        let piece = line.piece().await;
+        line.dies_in(piece, broke()).await;
+    }
+    assert!(matches!(call.signal().await, Signal::TtsFailed(TURN)), "but not for ever");
+    assert_eq!(call.count("vendor.replaced"), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_voice_that_has_recovered_takes_over_from_its_stand_in() {
+    let mut call = Call::with(&["a", "b"]);
+    call.says(TURN, 0, LETTERS).await;
+    let mut line = call.line().await;
+    for (number, next) in [(0, "b"), (1, "a"), (2, "b")] {
+        let broken = line.piece().await;
+        line.dies_in(broken, broke()).await;
+        line = call.line().await;
+        assert_eq!(line.vendor, next);
+        let spoken = line.piece().await;
+        sounds(&spoken, 2_000).await;
+        is_done(&spoken).await;
+        assert_eq!(call.heard(number).await, 2_000);
+        call.says(TURN, number + 1, LETTERS).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_turn_that_no_voice_speaks_has_failed_and_the_next_one_is_tried() {
     let mut call = Call::with(&["a"]);
     for piece in 0..3 {
