@@ -159,6 +159,7 @@ impl World {
             | Event::AudioSent(turn)
             | Event::FillerSent(turn)
             | Event::PlayedOut(turn)
+            | Event::RanDry(turn)
             | Event::ReplyComplete { turn, .. }
             | Event::ReplyFailed(turn) => older_turn(turn),
             Event::Final { pause: Some(pause), .. } | Event::TurnScored { pause, .. } => *pause < self.newest_pause,
@@ -246,7 +247,8 @@ impl World {
             67..70 => Event::ToolsFinished(turn),
             70..77 => Event::AudioSent(turn),
             77..79 => Event::FillerSent(turn),
-            79..87 => Event::PlayedOut(turn),
+            79..85 => Event::PlayedOut(turn),
+            85..87 => Event::RanDry(turn),
             87..93 => Event::ReplyComplete { turn, plays_until: now + span, ends_call: self.dice.random_bool(0.05) },
             93..94 => Event::ReplyFailed(turn),
             94..98 => Event::Digit(*['1', '5', '#', '*', 'A', '?'].choose(&mut self.dice).unwrap_or(&'0')),

@@ -188,6 +188,11 @@ impl Pulse {
         Self { vendor, keep_alive_after, sent: now, frames, seen: 0, heard: now, pinged: false }
     }
 
+    /// How often the other side has shown that it lives.
+    pub(super) fn signs(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
     /// We sent something.
     pub(super) fn sent(&mut self, now: Instant) {
         self.sent = now;

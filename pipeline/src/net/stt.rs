@@ -2,6 +2,10 @@
 //!
 //! A line dials when it is opened, so the socket is up before the caller speaks. It lives as long as
 //! the socket does; that another one is opened in its place is the stage's business.
+//!
+//! A vendor is pinged with every request for a final. When the answer is due, this tells one that has nothing
+//! to say, whose guesses are then taken, from one that is gone, whose guesses may lack the last words: its line
+//! is lost, and another one hears the utterance again.
 
 use std::sync::Arc;
 
@@ -94,7 +98,14 @@ struct Talk<'a> {
     pulse: Pulse,
     out: Vec<SttEvent>,
     /// When the answer to our newest pause is given up.
-    answer_due: Option<Instant>,
+    answer_due: Option<AnswerDue>,
+}
+
+#[derive(Clone, Copy)]
+struct AnswerDue {
+    at: Instant,
+    /// The vendor's signs of life before it was asked.
+    signs: u64,
 }
 
 impl Talk<'_> {
@@ -119,10 +130,7 @@ impl Talk<'_> {
                     Some(input) => self.send_input(input).await?,
                     None => return self.leave().await,
                 },
-                () = wait_until(answer_due), if answer_due.is_some() => {
-                    self.codec.give_up_awaited(&mut self.out);
-                    self.hand_on().await;
-                }
+                due = wait_until(answer_due), if answer_due.is_some() => self.give_up(due).await?,
                 _ = look.tick() => match self.pulse.look(Instant::now())? {
                     Some(Need::KeepAlive) => self.keep_alive().await?,
                     Some(Need::Ping) => {
@@ -161,14 +169,22 @@ impl Talk<'_> {
         }
     }
 
+    /// The answer to a pause did not come in time.
+    async fn give_up(&mut self, AnswerDue { signs, .. }: AnswerDue) -> Result<(), VendorError> {
+        if self.pulse.signs() == signs {
+            let limit = self.vendor.final_timeout();
+            return Err(VendorError::TimedOut { vendor: self.name, awaited: "sign of life", limit });
+        }
+        self.codec.give_up_awaited(&mut self.out);
+        self.hand_on().await;
+        Ok(())
+    }
+
     async fn send_input(&mut self, input: SttInput) -> Result<(), VendorError> {
-        let now = Instant::now();
+        let signs = self.pulse.signs();
         let message = match &input {
             SttInput::Ulaw(frame) => self.codec.encode_audio(frame),
-            SttInput::Paused(pause) => {
-                self.answer_due = Some(now + self.vendor.final_timeout());
-                self.codec.encode_pause(*pause)
-            }
+            SttInput::Paused(pause) => self.codec.encode_pause(*pause),
             SttInput::Committed => {
                 self.codec.committed();
                 self.answer_due = None;
@@ -177,7 +193,12 @@ impl Talk<'_> {
             // The vendor finds the begin of speech itself; samples are for engines without sockets.
             SttInput::SpeechStarted | SttInput::Audio(_) => None,
         };
-        send(&mut self.writer, &mut self.pulse, self.name, message).await
+        send(&mut self.writer, &mut self.pulse, self.name, message).await?;
+        if let SttInput::Paused(_) = input {
+            self.writer.ping().await.map_err(|error| line::write_error(self.name, error))?;
+            self.answer_due = Some(AnswerDue { at: Instant::now() + self.vendor.final_timeout(), signs });
+        }
+        Ok(())
     }
 
     async fn keep_alive(&mut self) -> Result<(), VendorError> {
@@ -204,9 +225,12 @@ async fn send(
     line::send(writer, vendor, message).await
 }
 
-async fn wait_until(due: Option<Instant>) {
+async fn wait_until(due: Option<AnswerDue>) -> AnswerDue {
     match due {
-        Some(due) => sleep_until(due).await,
+        Some(due) => {
+            sleep_until(due.at).await;
+            due
+        }
         None => std::future::pending().await,
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -110,7 +111,7 @@ async fn run(
     let endpoint = vendor.endpoint(voice);
     let Connected { reader, writer, took } = match line::connect(dialer, &endpoint).await {
         Ok(connected) => connected,
-        Err(error) => return tell(queue.try_recv().ok().map(|piece| piece.events), error).await,
+        Err(error) => return tell(waiting(&mut queue), error).await,
     };
     // The stage may not care.
     let _ = up.send(took);
@@ -128,11 +129,17 @@ async fn run(
 
 type Listener = mpsc::Sender<Result<TtsSignal, VendorError>>;
 
-/// An error belongs to the piece it hit; between pieces it is the line's outcome.
+/// Who listens to the first of the pieces that are still wanted.
+fn waiting(queue: &mut mpsc::Receiver<Piece>) -> Option<Listener> {
+    std::iter::from_fn(|| queue.try_recv().ok()).map(|piece| piece.events).find(|listener| !listener.is_closed())
+}
+
+/// An error belongs to the piece it hit; where nobody listens it is the line's outcome.
 async fn tell(listener: Option<Listener>, error: VendorError) -> Result<(), VendorError> {
-    match listener {
-        Some(listener) => listener.send(Err(error)).await.or(Ok(())),
-        None => Err(error),
+    let Some(listener) = listener else { return Err(error) };
+    match listener.send(Err(error)).await {
+        Err(SendError(Err(error))) => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -158,8 +165,8 @@ impl Talk {
         match talked {
             Ok(()) => self.leave().await,
             Err(error) => {
-                let waiting = self.listener.take().or_else(|| queue.try_recv().ok().map(|piece| piece.events));
-                tell(waiting, error).await
+                let hit = self.listener.take().filter(|listener| !listener.is_closed());
+                tell(hit.or_else(|| waiting(&mut queue)), error).await
             }
         }
     }

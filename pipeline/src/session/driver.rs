@@ -84,6 +84,8 @@ pub(super) struct Turn {
     pub(super) tool_calls: u32,
     pub(super) slow_tool: Option<String>,
     pub(super) step: Step,
+    /// Whether all of its audio is with the carrier. Until then a mark that comes back is no end of it.
+    pub(super) all_sent: bool,
 }
 
 /// Where a reply stands between the model and its tools.
@@ -239,7 +241,9 @@ impl Driver {
                 let is_filler = piece >= LINE_PIECES && !matches!(turn.step, Step::Finishing { .. });
                 self.tell(if is_filler { Event::FillerSent(id) } else { Event::AudioSent(id) });
             }
+            Signal::RanDry(of) if of == id => self.tell(Event::RanDry(id)),
             Signal::AllSent { turn: of, plays_until } if of == id => {
+                turn.all_sent = true;
                 let ends_call = turn.step == Step::Finishing { ends_call: true };
                 self.tell(Event::ReplyComplete { turn: id, plays_until, ends_call });
                 if self.awaiting_mark.is_none() {
@@ -267,7 +271,7 @@ impl Driver {
     fn played_out(&mut self, turn: TurnId) {
         if let Some(current) = &self.turn
             && current.id == turn
-            && matches!(current.step, Step::Finishing { .. })
+            && current.all_sent
         {
             self.history.agent_heard_all(turn);
             self.context.emit(Some(turn), EventKind::PlayoutFinished);
@@ -368,6 +372,7 @@ impl Driver {
             tool_calls: 0,
             slow_tool: None,
             step: Step::Thinking,
+            all_sent: false,
         }))
     }
 

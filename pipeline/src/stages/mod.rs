@@ -160,6 +160,8 @@ pub enum Signal {
         /// What the carrier still had to play before it; zero when it was silent.
         behind: Duration,
     },
+    /// The carrier has played all it was handed, in the middle of a piece.
+    RanDry(TurnId),
     /// All audio of a turn was handed to the carrier.
     AllSent {
         /// The turn.

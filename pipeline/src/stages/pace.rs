@@ -4,6 +4,9 @@
 //! than the lead: that much may have to be cleared when the caller interrupts. The ledger
 //! ([`Playout`]) knows what the carrier holds; it is shared with the session, which asks it what
 //! was heard.
+//!
+//! A piece whose audio does not come as fast as it is heard leaves the carrier with nothing to play; the
+//! session is told when that happens ([`Signal::RanDry`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,7 +49,7 @@ pub async fn run(
     egress: Egress,
     context: Context,
 ) {
-    let mut stage = Stage { egress, context, rest: Framer20ms::ulaw(), newest: TurnId(0) };
+    let mut stage = Stage { egress, context, rest: Framer20ms::ulaw(), newest: TurnId(0), open_piece: None };
     loop {
         let sound = tokio::select! {
             biased;
@@ -55,6 +58,11 @@ pub async fn run(
                 Some(sound) => sound,
                 None => return,
             },
+            turn = stage.runs_dry() => {
+                stage.open_piece = None;
+                stage.context.signal(Signal::RanDry(turn)).await;
+                continue;
+            }
         };
         match stage.take(sound).await {
             Ok(()) | Err(Stop::Cancelled) => {}
@@ -69,6 +77,8 @@ struct Stage {
     /// The part of a frame that waits for the next audio of its piece.
     rest: Framer20ms<u8>,
     newest: TurnId,
+    /// The turn of the piece whose audio was sent last, until its end, a line, or the silence behind it.
+    open_piece: Option<TurnId>,
 }
 
 enum Stop {
@@ -86,6 +96,7 @@ impl Stage {
             self.newest = turn;
             self.rest.clear();
         }
+        self.open_piece = matches!(sound, Sound::Audio { .. }).then_some(turn);
         match sound {
             Sound::Audio { piece, ulaw, .. } => self.send_frames(turn, piece, ulaw).await,
             Sound::Line { piece, ulaw, .. } => {
@@ -155,6 +166,15 @@ impl Stage {
         self.hand_over(Outbound::Audio { turn, ulaw }).await?;
         self.context.signal(Signal::Sent { turn, piece, behind }).await;
         Ok(())
+    }
+
+    /// Resolves when the carrier has nothing left to play of a piece that is not at its end.
+    async fn runs_dry(&self) -> TurnId {
+        let Some(turn) = self.open_piece else { return std::future::pending().await };
+        let now = self.context.clock.now();
+        let ahead = self.with_playout(|playout| playout.buffered(now));
+        sleep_until(self.context.clock.instant(now + ahead)).await;
+        turn
     }
 
     async fn mark(&mut self, turn: TurnId, piece: u32) -> Result<(), Stop> {

@@ -101,6 +101,9 @@ impl Conversation {
         let turn = reply.turn;
         let (progress, floor) = match event {
             Event::PlayedOut(of) if of == turn => return self.played_out(now, reply, progress, floor),
+            Event::RanDry(of) if of == turn && matches!(progress, Progress::Growing { .. }) => {
+                return self.played_out(now, reply, progress, floor);
+            }
             Event::ReplyComplete { turn: of, plays_until, ends_call } if of == turn => {
                 (Progress::Complete { plays_until, ends_call }, floor)
             }

@@ -108,6 +108,8 @@ pub enum Event {
     FillerSent(TurnId),
     /// The carrier played all it had of this reply.
     PlayedOut(TurnId),
+    /// The carrier played all it had, in the middle of a piece.
+    RanDry(TurnId),
     /// All audio of this reply is with the carrier.
     ReplyComplete {
         /// The reply.

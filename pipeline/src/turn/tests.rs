@@ -286,6 +286,20 @@ fn a_slow_tool_gets_its_own_filler_and_more_patience() {
 }
 
 #[test]
+fn a_voice_that_falls_silent_in_mid_sentence_is_covered_by_a_filler() {
+    let mut script = asks_for_a_tee_time();
+    script.extend([
+        (6_000, AudioSent(T1)),
+        (7_000, RanDry(T1)),
+        (9_000, AudioSent(T1)),
+        (10_000, ReplyComplete { turn: T1, plays_until: at(11_000), ends_call: false }),
+        (10_500, RanDry(T1)),
+        (11_000, PlayedOut(T1)),
+    ]);
+    assert_eq!(play(&script, 15_000)[4..], [(8_500, Command::Say { turn: T1, line: Line::Filler(0) })]);
+}
+
+#[test]
 fn asks_into_the_silence_twice_and_then_says_goodbye() {
     let mut script = greeted();
     script.extend([

@@ -21,7 +21,7 @@ const LONGEST_SILENCE: Duration = ms(3_000);
 const LIMIT: Duration = Duration::from_secs(12);
 
 /// Said while a vendor is slow.
-const FILLER: &str = "One moment, please.";
+pub(crate) const FILLER: &str = "One moment, please.";
 
 /// A running call.
 pub(crate) struct Call {

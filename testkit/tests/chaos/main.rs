@@ -17,6 +17,7 @@ mod stt_refusals;
 mod stt_silence;
 mod tts_deaths;
 mod tts_refusals;
+mod tts_slow;
 mod untouched;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             an_end_without_a_close_in_mid_word_costs_no_word,
             a_close_with_1011_in_mid_word_costs_no_word,
             bytes_that_are_no_frame_cost_no_word,
+            a_message_that_nobody_can_read_costs_no_word,
             half_a_message_costs_no_word,
             two_deaths_in_one_sentence_cost_no_word,
             a_death_before_the_first_word_costs_none,
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         stt_silence::{
             without_an_answer_to_finalize_the_vendors_own_endpoint_is_the_answer,
             without_any_final_the_guesses_are_taken,
+            a_line_that_stalls_from_the_start_is_found_out_at_the_pause,
+            a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause,
             a_caller_whom_no_line_answers_is_told_so,
             finals_that_come_twice_and_in_parts_count_once,
             a_final_that_is_late_is_not_waited_for_and_not_heard_again,
@@ -71,7 +75,9 @@ fn main() -> ExitCode {
         },
         tts_refusals::{
             a_wrong_key_is_apologised_for_with_a_recorded_line,
+            a_wrong_key_is_stood_in_for_before_the_first_word_is_wanted,
             a_voice_that_is_not_there_is_stood_in_for,
+            a_handshake_that_hangs_is_stood_in_for,
             a_line_that_dies_idle_is_up_again_before_the_next_turn,
             a_young_line_that_dies_idle_is_dialled_when_it_is_wanted,
         },
@@ -80,12 +86,17 @@ fn main() -> ExitCode {
             a_death_in_mid_sentence_with_nobody_else_is_dialled_again,
             half_a_message_in_mid_sentence_is_no_sound,
             garbage_in_mid_sentence_is_no_sound,
+            a_message_that_nobody_can_read_is_no_sound,
             a_stall_in_mid_sentence_is_stood_in_for,
             a_death_before_the_first_byte_is_stood_in_for,
             a_death_before_the_first_byte_with_nobody_else_is_dialled_again,
             a_piece_whose_end_is_never_told_is_not_said_again,
             audio_that_comes_after_an_interruption_is_not_heard,
             when_all_voices_die_in_a_reply_the_caller_hears_a_recorded_apology,
+        },
+        tts_slow::{
+            a_slow_voice_is_waited_for_behind_a_filler,
+            a_long_silence_in_mid_sentence_is_covered_by_a_filler,
         },
         mixed::{
             ears_and_voice_die_together_in_mid_sentence,

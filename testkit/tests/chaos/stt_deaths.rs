@@ -10,6 +10,9 @@ use crate::scene::{Scene, ms};
 /// A frame of a server that closes its socket with code 1011.
 const CLOSE_1011: [u8; 4] = [0x88, 0x02, 0x03, 0xF3];
 
+/// A text message that is no JSON.
+const NOT_JSON: &[u8] = b"\x81\x08not json";
+
 /// The line breaks in the middle of a word and is dialled again.
 async fn dies_in_mid_word(kind: FaultKind) {
     let scene = Scene::alone();
@@ -38,6 +41,10 @@ pub(crate) async fn a_close_with_1011_in_mid_word_costs_no_word() {
 
 pub(crate) async fn bytes_that_are_no_frame_cost_no_word() {
     dies_in_mid_word(FaultKind::Garbage(vec![0xFF; 16])).await;
+}
+
+pub(crate) async fn a_message_that_nobody_can_read_costs_no_word() {
+    dies_in_mid_word(FaultKind::Garbage(NOT_JSON.to_vec())).await;
 }
 
 pub(crate) async fn half_a_message_costs_no_word() {

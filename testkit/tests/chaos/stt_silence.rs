@@ -42,6 +42,34 @@ pub(crate) async fn without_any_final_the_guesses_are_taken() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_line_that_stalls_from_the_start_is_found_out_at_the_pause() {
+    let scene = Scene::alone();
+    scene.first.plan(|plan| plan.break_nth(Route::Listen, 1, stalling_at_once()));
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say(SENTENCE).await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Listen), (2, 0));
+    call.hang_up().await;
+    scene.release_stalled();
+    scene.leaves_nothing().await;
+}
+
+pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause() {
+    let scene = Scene::alone();
+    let mut call = scene.call().await;
+    call.greeted().await;
+    let stalls = || assert_eq!(scene.first.break_all(Route::Listen, &FaultKind::Stall), 1);
+    call.say_and(SENTENCE, vec![(ms(900), Box::new(stalls))]).await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Listen), (2, 0));
+    call.hang_up().await;
+    scene.release_stalled();
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_caller_whom_no_line_answers_is_told_so() {
     let scene = Scene::alone();
     scene.first.plan(|plan| (1..=9).for_each(|nth| plan.break_nth(Route::Listen, nth, stalling_at_once())));

@@ -59,6 +59,10 @@ pub(crate) async fn garbage_in_mid_sentence_is_no_sound() {
     breaks_in_mid_sentence(Scene::alone(), FaultKind::Garbage(vec![0xFF; 32]), (2, 0)).await;
 }
 
+pub(crate) async fn a_message_that_nobody_can_read_is_no_sound() {
+    breaks_in_mid_sentence(Scene::alone(), FaultKind::Garbage(b"\x81\x08not json".to_vec()), (2, 0)).await;
+}
+
 pub(crate) async fn a_stall_in_mid_sentence_is_stood_in_for() {
     breaks_in_mid_sentence(Scene::with_stand_ins(), FaultKind::Stall, (1, 1)).await;
 }

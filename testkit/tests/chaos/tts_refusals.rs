@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use voice_testkit::fakes::deepgram::{Refusal, Route};
-use voice_testkit::fakes::fault::FaultKind;
+use voice_testkit::fakes::fault::{Counted, Fault, FaultKind};
 
 use crate::call::SENTENCE;
 use crate::scene::{Scene, ms};
@@ -24,6 +24,20 @@ pub(crate) async fn a_wrong_key_is_apologised_for_with_a_recorded_line() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_wrong_key_is_stood_in_for_before_the_first_word_is_wanted() {
+    let scene = Scene::with_stand_ins();
+    scene.first.plan(|plan| plan.refuse(Route::Speak, 9, &Refusal::unauthorized()));
+    let mut call = scene.call().await;
+    call.greeted().await;
+    assert_eq!(scene.handshakes(Route::Speak), (1, 1), "the greeting is time enough");
+    call.say(SENTENCE).await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Speak), (1, 1));
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_voice_that_is_not_there_is_stood_in_for() {
     let scene = Scene::with(|addresses| addresses.mouths[0] = format!("ws://{}", addresses.nowhere()));
     let mut call = scene.call().await;
@@ -33,6 +47,20 @@ pub(crate) async fn a_voice_that_is_not_there_is_stood_in_for() {
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Speak), (0, 1));
     call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
+pub(crate) async fn a_handshake_that_hangs_is_stood_in_for() {
+    let scene = Scene::with_stand_ins();
+    let hangs = Fault { after_bytes: 0, counted: Counted::FromConnect, kind: FaultKind::Stall };
+    scene.first.plan(|plan| plan.break_nth(Route::Speak, 1, hangs));
+    let mut call = scene.call().await;
+    call.say("Two please").await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Speak), (1, 1));
+    call.hang_up().await;
+    scene.release_stalled();
     scene.leaves_nothing().await;
 }
 

@@ -272,3 +272,6 @@ impl Stage {
 fn ended(vendor: &'static str) -> VendorError {
     VendorError::Failed { vendor, kind: "the line ended".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,6 +73,14 @@ fn a_wrong_key_with_nobody_else_is_hopeless() {
 }
 
 #[test]
+fn a_message_that_cannot_be_read_is_not_the_end_of_a_call() {
+    let (now, chain) = (Instant::now(), chain(&["a"]));
+    let error = VendorError::Malformed { vendor: "a", expected: "words", size_bytes: 3 };
+    let remedy = Recovery::default().lost(now, &chain, &lost(0, &error, Some(60)), 1.0);
+    assert_eq!(remedy, Remedy::Open { place: 0, at: now + FIRST_PAUSE });
+}
+
+#[test]
 fn a_line_that_lived_long_is_dialled_again_however_often_lines_died_before() {
     let (now, chain, error) = (Instant::now(), chain(&["a"]), broke());
     let mut recovery = Recovery::default();

@@ -209,3 +209,6 @@ pub(super) async fn fenced_off(live: &mut watch::Receiver<TurnId>, turn: TurnId)
         std::future::pending::<()>().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

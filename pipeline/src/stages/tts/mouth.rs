@@ -1,8 +1,8 @@
 //! The voice of a call: its line, and who stands in when it is lost.
 //!
 //! [`Mouth`] holds at most one line, opened when the call begins, so that no piece waits for a handshake.
-//! A line that dies while nobody speaks is opened anew at once, if it had been up for a while, else
-//! when the next piece wants it.
+//! A line that dies while nobody speaks is opened anew at once, if it had been up for a while, else another
+//! vendor's is, or, where there is nobody else, the same when the next piece wants it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,8 @@ pub(super) struct Mouth {
     line: Option<Live>,
     /// Of the vendor at `place`.
     pace: Option<Pace>,
-    /// Whether the vendor at `place` was dialled anew since it last spoke a whole piece.
-    retried: bool,
+    /// Whether the search began again since a piece was spoken whole.
+    begun_again: bool,
 }
 
 /// An open line.
@@ -66,7 +66,7 @@ impl Saying {
 impl Mouth {
     pub(super) fn open(chain: Chain<dyn Tts>, voice: Arc<str>, context: Context) -> Self {
         let place = chain.first(Instant::now());
-        let mut mouth = Self { chain, voice, context, place, line: None, pace: None, retried: false };
+        let mut mouth = Self { chain, voice, context, place, line: None, pace: None, begun_again: false };
         mouth.dial();
         mouth
     }
@@ -94,13 +94,14 @@ impl Mouth {
             took = connected(&mut live.connecting) => return self.connected(took),
             outcome = live.driver.join_next() => outcome,
         };
-        let lived = live.since.is_some_and(|since| since.elapsed() >= LIVED);
+        let now = Instant::now();
+        let lived = live.since.is_some_and(|since| now - since >= LIVED);
         self.line = None;
         if let Some(Ok(Err(error))) = outcome {
-            self.chain.failed(self.place, Instant::now(), &error);
+            self.chain.failed(self.place, now, &error);
             self.report(None, &error);
         }
-        if lived {
+        if lived || self.give_way(None, now) {
             self.dial();
         }
     }
@@ -123,7 +124,7 @@ impl Mouth {
     /// A piece was spoken whole.
     pub(super) fn spoke(&mut self, piece: &Unsaid) {
         self.chain.succeeded(self.place);
-        self.retried = false;
+        self.begun_again = false;
         self.pace = piece.pace().or(self.pace);
         if let Some(live) = &mut self.line
             && let Some(Ok(took)) = live.connecting.take().map(|mut connecting| connecting.try_recv())
@@ -132,20 +133,23 @@ impl Mouth {
         }
     }
 
-    /// The vendor failed at a piece. True when somebody can go on: the next in the chain, or the same
-    /// vendor on a new line where nobody else is.
+    /// The vendor failed at a piece. True when somebody can go on: the next in the chain, or behind the last
+    /// one, once until a piece is spoken whole, whoever may have recovered.
     pub(super) fn failed(&mut self, turn: Option<TurnId>, error: &VendorError) -> bool {
         let now = Instant::now();
         self.report(turn, error);
         self.chain.failed(self.place, now, error);
         self.line = None;
-        if let Some(next) = self.chain.after(self.place, now) {
-            let (from, to) = (self.name(), self.chain.vendor(next).name());
-            self.context.emit(turn, EventKind::VendorReplaced { stage: "tts", from, to });
-            (self.place, self.pace, self.retried) = (next, None, false);
+        if self.give_way(turn, now) {
             return true;
         }
-        error.is_retryable() && !std::mem::replace(&mut self.retried, true)
+        let first = self.chain.first(now);
+        let is_hopeless = first == self.place && error.is_lasting();
+        if is_hopeless || std::mem::replace(&mut self.begun_again, true) {
+            return false;
+        }
+        self.replace(turn, first);
+        true
     }
 
     /// The call is over: the line may take its leave.
@@ -154,6 +158,20 @@ impl Mouth {
             drop(pieces);
             // A vendor that does not let go is left.
             let _ = timeout(LEAVE, driver.join_next()).await;
+        }
+    }
+
+    /// The next vendor in the chain takes over, if there is one.
+    fn give_way(&mut self, turn: Option<TurnId>, now: Instant) -> bool {
+        let next = self.chain.after(self.place, now);
+        next.inspect(|&next| self.replace(turn, next)).is_some()
+    }
+
+    fn replace(&mut self, turn: Option<TurnId>, next: usize) {
+        if next != self.place {
+            let (from, to) = (self.name(), self.chain.vendor(next).name());
+            self.context.emit(turn, EventKind::VendorReplaced { stage: "tts", from, to });
+            (self.place, self.pace) = (next, None);
         }
     }
 
