@@ -27,7 +27,7 @@ pub(crate) fn telephony_settings(config: &Config) -> TelephonySettings {
         },
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         trust_proxy: config.server.trust_proxy,
-        max_calls: config.server.max_calls as usize,
+        max_calls: config.max_calls() as usize,
         stream_token_lifetime: media.token_lifetime,
         socket: SocketSettings {
             start_timeout: media.start_timeout,

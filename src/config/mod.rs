@@ -143,6 +143,14 @@ impl Config {
         }
     }
 
+    /// Calls at the same time. Speech in this process needs about a tenth of a core for each; through sockets
+    /// one core carries a few hundred.
+    pub fn max_calls(&self) -> u32 {
+        let speech_is_local =
+            self.speech.stt.contains(&SttVendor::Local) || self.speech.tts.contains(&TtsVendor::Local);
+        self.server.chosen_max_calls.unwrap_or(if speech_is_local { 8 } else { 200 })
+    }
+
     /// What Deepgram cannot be used without and is not set.
     pub fn missing_for_deepgram(&self) -> Option<&'static str> {
         let is_deepgrams_own = self.deepgram.url.host_str().is_some_and(|host| host.ends_with("deepgram.com"));

@@ -29,7 +29,8 @@ settings! {
         "TRUST_PROXY" trust_proxy: bool = flag(false),
         /// Calls at the same time. Lower turns callers away earlier; higher makes every answer slower
         /// once the local engines have no core left.
-        "MAX_CALLS" max_calls: u32 = number(8, 1..=10_000),
+        /// Unset: 8 where `STT_VENDOR` or `TTS_VENDOR` names the local engines, else 200.
+        "MAX_CALLS" chosen_max_calls: Option<u32> = optional(number(8, 1..=10_000)),
         /// How long running calls may go on after the signal to stop. Lower ends calls in mid-sentence;
         /// higher delays a release. The container runtime must wait longer than this.
         "DRAIN_SECONDS" drain: Duration = whole_seconds(600, 0..=86_400),
