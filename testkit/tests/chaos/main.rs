@@ -45,6 +45,7 @@ fn main() -> ExitCode {
             two_deaths_in_one_sentence_cost_no_word,
             a_death_before_the_first_word_costs_none,
             a_death_between_the_pause_and_the_final_is_asked_again,
+            a_death_in_the_pause_of_an_unfinished_sentence_costs_no_word,
             a_vendor_that_does_not_come_back_in_mid_sentence_is_replaced,
             a_death_under_the_agents_words_is_no_hindrance_to_an_interruption,
         },
