@@ -154,7 +154,7 @@ fn a_frame_of_a_call_under_way_allocates_nothing() {
         let allocations = counted.await.expect("frames flow");
         assert!(outside.heard.load(Ordering::Relaxed) > 0, "the greeting was heard");
         // A timer wheel or a channel may take a block now and then; a frame may not.
-        assert!(allocations < COUNTED / 50, "{allocations} allocations for {COUNTED} frames");
+        assert!(allocations < COUNTED / 100, "{allocations} allocations for {COUNTED} frames");
     });
 }
 

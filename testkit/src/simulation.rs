@@ -157,6 +157,7 @@ impl World {
             | Event::ToolStarted { turn, .. }
             | Event::ToolsFinished(turn)
             | Event::AudioSent(turn)
+            | Event::FillerSent(turn)
             | Event::PlayedOut(turn)
             | Event::RanDry(turn)
             | Event::ReplyComplete { turn, .. }
@@ -244,13 +245,15 @@ impl World {
             60..64 => Event::FirstToken(turn),
             64..67 => Event::ToolStarted { turn, changes: self.dice.random() },
             67..70 => Event::ToolsFinished(turn),
-            70..79 => Event::AudioSent(turn),
+            70..77 => Event::AudioSent(turn),
+            77..79 => Event::FillerSent(turn),
             79..85 => Event::PlayedOut(turn),
             85..87 => Event::RanDry(turn),
             87..93 => Event::ReplyComplete { turn, plays_until: now + span, ends_call: self.dice.random_bool(0.05) },
             93..94 => Event::ReplyFailed(turn),
             94..98 => Event::Digit(*['1', '5', '#', '*', 'A', '?'].choose(&mut self.dice).unwrap_or(&'0')),
             98 => Event::CloseWanted,
+            _ if self.dice.random_bool(0.2) => Event::SttGone,
             _ => Event::HungUp,
         }
     }

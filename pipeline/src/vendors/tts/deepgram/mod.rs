@@ -18,9 +18,10 @@
 //!
 //! Not here: what both of Deepgram's services share (`vendors::deepgram`), connections (`net`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{TtsCodec, TtsEvent, TtsSignal, TtsVendor};
 use crate::vendors::VendorError;
@@ -130,6 +131,10 @@ impl TtsCodec for Codec {
         match &*message_type(text)? {
             "Flushed" => self.flushed(out),
             "Cleared" => self.clearing = self.clearing.saturating_sub(1),
+            // A text that is held back is never spoken here; on a new socket it is.
+            "Warning" if self.speaking.is_some() && warns_of_flushes(text) => {
+                return Err(VendorError::Busy { vendor: VENDOR, status: 0, retry_after: None });
+            }
             "Warning" => tracing::debug!(vendor = VENDOR, "tts warning"),
             "Error" => return Err(failure(text, MODEL_SETTING)),
             _ => {}
@@ -157,6 +162,19 @@ impl Codec {
             out.push(TtsSignal::PieceDone);
         }
     }
+}
+
+/// Whether there were too many `Flush` messages: the vendor takes 20 in a minute on one socket.
+fn warns_of_flushes(message: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Warning<'a> {
+        #[serde(borrow)]
+        code: Option<Cow<'a, str>>,
+        #[serde(borrow)]
+        warn_code: Option<Cow<'a, str>>,
+    }
+    let Ok(Warning { code, warn_code }) = serde_json::from_str(message) else { return false };
+    [code, warn_code].into_iter().flatten().any(|code| code.contains("FLUSH"))
 }
 
 /// A message with nothing but its type, or with a text.

@@ -55,6 +55,23 @@ fn a_piece_is_text_with_a_space_behind_it_and_a_flush() {
 }
 
 #[test]
+fn a_text_that_is_held_back_for_too_many_flushes_is_an_error_another_socket_can_mend() {
+    for code in [r#""code":"EXCESSIVE_FLUSH""#, r#""warn_code":"EXCESSIVE_FLUSH","warn_msg":"too many""#] {
+        let warning = format!(r#"{{"type":"Warning",{code}}}"#);
+        let mut line = Line::default();
+        line.speaks("One.");
+        let error = line.codec.decode(Incoming::Text(&warning), &mut Vec::new()).unwrap_err();
+        assert!(error.is_retryable() && !error.is_lasting(), "{error:?}");
+        line.cancels();
+        assert!(line.codec.decode(Incoming::Text(&warning), &mut Vec::new()).is_ok(), "nothing waits for it");
+    }
+    let mut line = Line::default();
+    line.speaks("One.");
+    let other = Incoming::Text(r#"{"type":"Warning","code":"SLOW_NETWORK","description":"FLUSH"}"#);
+    assert!(line.codec.decode(other, &mut Vec::new()).is_ok());
+}
+
+#[test]
 fn long_text_is_cut_at_word_ends() {
     let text = ["h\u{e9}llo", "w\u{f6}rld,", "\u{1f3cc}"].repeat(1_500).join(" ");
     let messages = Line::default().speaks(&text);
