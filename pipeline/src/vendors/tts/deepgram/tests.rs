@@ -180,7 +180,7 @@ fn warnings_are_no_failures_and_failures_keep_their_words_to_themselves() {
     let mut line = Line::default();
     line.speaks("One.");
     let mut read = |message: Value| line.codec.decode(Incoming::Text(&message.to_string()), &mut Vec::new());
-    read(json!({"type": "Warning", "code": "TOO_MANY_FLUSHES", "description": "Johnson"})).unwrap();
+    read(json!({"type": "Warning", "code": "SLOW_NETWORK", "description": "Johnson"})).unwrap();
     read(json!({"type": "Warning", "warn_code": "X", "warn_msg": "Johnson"})).unwrap();
     read(json!({"type": "Metadata", "request_id": "x", "additional_model_uuids": ["y"]})).unwrap();
     read(json!({"type": "Brand-new", "code": 7})).unwrap();
