@@ -142,6 +142,11 @@ impl Mouth {
         self.report(turn, error);
         self.chain.failed(self.place, now, error);
         self.line = None;
+        // What one socket may not do any more, the vendor's next one may.
+        let is_over_its_limit = matches!(error, VendorError::Busy { status: 0, .. });
+        if is_over_its_limit && !std::mem::replace(&mut self.begun_again, true) {
+            return true;
+        }
         if self.give_way(turn, now) {
             return true;
         }

@@ -52,6 +52,18 @@ async fn a_voice_that_stands_alone_is_dialled_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_line_over_its_limit_is_replaced_by_another_of_the_same_voice() {
+    let mut call = Call::with(&["a", "b"]);
+    call.says(TURN, 0, LETTERS).await;
+    for name in ["a", "a", "b"] {
+        let mut line = call.line().await;
+        assert_eq!(line.vendor, name, "but a limit that stays is the vendor's own");
+        let piece = line.piece().await;
+        line.dies_in(piece, VendorError::Busy { vendor: "a", status: 0, retry_after: None }).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn behind_the_last_voice_the_first_one_is_asked_again() {
     let mut call = Call::with(&["a", "b"]);
     call.says(TURN, 0, LETTERS).await;
