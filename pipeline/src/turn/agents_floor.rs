@@ -24,7 +24,9 @@ impl Conversation {
         let turn = self.new_turn();
         self.notice(Notice::Committed { turn, speech_end });
         self.commands.push_back(Command::StartReply { turn, text: text.clone(), replaces });
-        let wait = self.wait_for_model(now);
+        // A caller whose pause was long has waited already.
+        let filler_at = (now + self.policy.filler_after).min(speech_end + LONGEST_SILENCE).max(now);
+        let wait = Wait::Model { filler_at: Some(filler_at), give_up_at: now + self.policy.give_up_after };
         State::Thinking { reply: Reply::new(turn, Kind::Answer { text }), wait, floor: Floor::Undisputed }
     }
 

@@ -115,6 +115,18 @@ pub(crate) async fn a_silent_model_is_apologised_for_behind_a_filler() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_slow_answer_to_an_unfinished_sentence_is_covered_in_time() {
+    let scene = Scene::alone();
+    first_answers(&scene, [Answer::never(), Answer::says("Here I am")]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say("Book me a tee time for").await;
+    call.answered().await;
+    assert_eq!(call.reply(), "Here I am");
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_break_before_the_first_word_is_stood_in_for() {
     is_stood_in_for(Answer::says(LONG).breaking_off_after(0)).await;
 }
