@@ -298,7 +298,9 @@ fn a_slow_tool_gets_its_own_filler_and_more_patience() {
         play(&script, 21_000)[4..],
         [
             (6_900, Command::Say { turn: T1, line: Line::ToolFiller(0) }),
+            // This one has no sound, so the silence since then is long enough for the next at once.
             (10_700, Command::Say { turn: T1, line: Line::ToolFiller(1) }),
+            (20_000, Command::Say { turn: T1, line: Line::Filler(2) }),
         ]
     );
 }
@@ -315,6 +317,19 @@ fn a_voice_that_falls_silent_in_mid_sentence_is_covered_by_a_filler() {
         (11_000, PlayedOut(T1)),
     ]);
     assert_eq!(play(&script, 15_000)[4..], [(8_500, Command::Say { turn: T1, line: Line::Filler(0) })]);
+}
+
+#[test]
+fn waits_that_follow_each_other_make_no_long_silence() {
+    let mut script = asks_for_a_tee_time();
+    script.extend([
+        (6_500, FirstToken(T1)),
+        (6_500, ToolStarted { turn: T1, changes: false }),
+        (7_600, ToolsFinished(T1)),
+        (8_600, FirstToken(T1)),
+        (8_700, AudioSent(T1)),
+    ]);
+    assert_eq!(play(&script, 9_000)[4..], [(7_700, Command::Say { turn: T1, line: Line::Filler(0) })]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use voice_testkit::fakes::chat::{Answer, ApiError, DefaultAnswer};
 use voice_testkit::vendors::locked;
 
 use crate::call::SENTENCE;
-use crate::scene::Scene;
+use crate::scene::{Scene, ms};
 
 /// Four words are heard before the fifth, sixth and seventh stay out.
 const LONG: &str = "Sure, we have nine and ten open, and eleven on Sunday";
@@ -123,6 +123,21 @@ pub(crate) async fn a_slow_answer_to_an_unfinished_sentence_is_covered_in_time()
     call.say("Book me a tee time for").await;
     call.answered().await;
     assert_eq!(call.reply(), "Here I am");
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
+pub(crate) async fn a_slow_model_and_a_slow_tool_are_covered_in_time_together() {
+    let scene = Scene::alone();
+    let slowly = |answer: Answer| answer.paced(ms(800), ms(0));
+    first_answers(&scene, [slowly(Answer::calls("searchTeeTimes", "{}")), slowly(Answer::says("Ten is open"))]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say("What is open please").await;
+    call.answered().await;
+    let heard = call.reply();
+    assert!(heard.ends_with("Ten is open"), "{heard:?}");
+    assert_eq!(scene.chat.counts().requests, 2);
     call.hang_up().await;
     scene.leaves_nothing().await;
 }

@@ -68,6 +68,7 @@ fn main() -> ExitCode {
             a_silent_model_is_stood_in_for,
             a_silent_model_is_apologised_for_behind_a_filler,
             a_slow_answer_to_an_unfinished_sentence_is_covered_in_time,
+            a_slow_model_and_a_slow_tool_are_covered_in_time_together,
             a_break_before_the_first_word_is_stood_in_for,
             a_break_in_mid_sentence_is_apologised_for,
             a_stall_in_mid_sentence_is_apologised_for,
