@@ -54,6 +54,7 @@ fn main() -> ExitCode {
             without_any_final_the_guesses_are_taken,
             a_line_that_stalls_from_the_start_is_found_out_at_the_pause,
             a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause,
+            a_line_that_stalls_in_mid_sentence_is_stood_in_for,
             a_caller_whom_no_line_answers_is_told_so,
             finals_that_come_twice_and_in_parts_count_once,
             a_final_that_is_late_is_not_waited_for_and_not_heard_again,
