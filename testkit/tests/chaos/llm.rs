@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voice_testkit::fakes::chat::{Answer, ApiError, DefaultAnswer};
+use voice_testkit::fakes::chat::{Answer, ApiError, ChatPlan, DefaultAnswer, FakeChat, unobserved};
 use voice_testkit::vendors::locked;
 
 use crate::call::SENTENCE;
@@ -160,6 +160,24 @@ pub(crate) async fn an_answer_nobody_can_read_is_stood_in_for() {
 
 pub(crate) async fn an_answer_nobody_can_read_is_apologised_for() {
     is_apologised_for(Answer::streams("data: {\"choices\": [{\"delta\"\n\ndata: what?\n\n")).await;
+}
+
+pub(crate) async fn a_server_that_restarts_between_two_turns_is_not_noticed() {
+    let server = FakeChat::start(ChatPlan::default(), unobserved()).unwrap();
+    let address = server.address();
+    let scene = Scene::with(|addresses| addresses.brains = vec![server.base_url()]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say(SENTENCE).await;
+    call.answered().await;
+    call.was_echoed();
+    server.stop().await;
+    let _server = FakeChat::start_on(address, ChatPlan::default(), unobserved()).unwrap();
+    call.say("Thank you").await;
+    call.answered().await;
+    call.was_echoed();
+    call.hang_up().await;
+    scene.leaves_nothing().await;
 }
 
 /// Whether a request holds the result of the booking.

@@ -75,6 +75,7 @@ fn main() -> ExitCode {
             a_stall_in_mid_sentence_is_apologised_for,
             an_answer_nobody_can_read_is_stood_in_for,
             an_answer_nobody_can_read_is_apologised_for,
+            a_server_that_restarts_between_two_turns_is_not_noticed,
             a_booking_is_made_once_and_its_result_outlives_the_model,
         },
         tts_refusals::{
