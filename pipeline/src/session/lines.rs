@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::audio::SampleRate;
 use crate::audio::resample::Resampler;
 use crate::audio::ulaw;
+use crate::chat::heard::letters;
 use crate::turn::Line;
 use crate::vendors::VendorError;
 use crate::vendors::tts::{PIECE_EVENTS, Piece, SpeakRequest, Tts, TtsEvent, TtsLine, TtsSignal};
@@ -114,6 +115,13 @@ impl FixedLines {
         Ok(Self { texts, sounds })
     }
 
+    /// How long their voice takes for a letter, if they have a sound.
+    pub fn per_letter(&self) -> Option<Duration> {
+        let letters: u32 = self.sounds.keys().map(|text| letters(text)).sum();
+        let bytes: u64 = self.sounds.values().map(|sound| sound.len() as u64).sum();
+        (letters > 0).then(|| Duration::from_micros(bytes * 125) / letters)
+    }
+
     /// The sound of a text, μ-law at 8 kHz, if it is one of the lines.
     pub fn sound(&self, text: &str) -> Option<Bytes> {
         self.sounds.get(text).cloned()
@@ -182,4 +190,30 @@ async fn encoded(
     let frame = SampleRate::TELEPHONY.samples_per_frame();
     bytes.resize(bytes.len().next_multiple_of(frame), ulaw::SILENCE);
     Ok(Bytes::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_of_a_voice_is_that_of_its_lines() {
+        let texts = LineTexts {
+            greeting: "aaaa bbbb".into(),
+            still_there: Vec::new(),
+            fillers: Vec::new(),
+            didnt_hear: String::new(),
+            silence_goodbye: String::new(),
+            apology: String::new(),
+            closing: String::new(),
+            goodbye: String::new(),
+            tool_fillers: Vec::new(),
+        };
+        let mut lines = FixedLines::silent(texts);
+        assert_eq!(lines.per_letter(), None);
+        // Ten letters, the gaps included, in half a second and 300 ms.
+        lines.sounds.insert("aaaa bbbb".into(), vec![ulaw::SILENCE; 4_000].into());
+        lines.sounds.insert("cccc dddd".into(), vec![ulaw::SILENCE; 2_400].into());
+        assert_eq!(lines.per_letter(), Some(Duration::from_millis(40)));
+    }
 }

@@ -181,7 +181,8 @@ fn wire(
     let (spoken, to_pace) = mpsc::channel(stages::OUTBOUND_CHUNKS);
     let (fixed, to_pace_lines) = mpsc::channel(stages::LINES);
     tasks.spawn(llm::run(to_llm, models.clone(), speak, context.clone()));
-    tasks.spawn(tts::run(to_tts, voices, setup.voice, spoken, live_rx.clone(), context.clone()));
+    let mouth = tts::Speaker { chain: voices, voice: setup.voice, per_letter: setup.lines.per_letter() };
+    tasks.spawn(tts::run(to_tts, mouth, spoken, live_rx.clone(), context.clone()));
     let egress = pace::Egress {
         carrier: line.outbound.clone(),
         playout: Arc::clone(&playout),

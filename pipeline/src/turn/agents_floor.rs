@@ -24,15 +24,16 @@ impl Conversation {
         let turn = self.new_turn();
         self.notice(Notice::Committed { turn, speech_end });
         self.commands.push_back(Command::StartReply { turn, text: text.clone(), replaces });
-        let wait = self.wait_for_model(now);
-        State::Thinking { reply: Reply::new(turn, Kind::Answer { text }), wait, floor: Floor::Undisputed }
+        let reply = Reply::new(turn, Kind::Answer { text }, speech_end);
+        let wait = self.wait_for_model(now, &reply);
+        State::Thinking { reply, wait, floor: Floor::Undisputed }
     }
 
     pub(super) fn say(&mut self, now: CallTime, line: Line, prompts: u32) -> State {
         let turn = self.new_turn();
         self.commands.push_back(Command::Say { turn, line });
         let wait = Wait::Model { filler_at: None, give_up_at: now + self.policy.give_up_after };
-        State::Thinking { reply: Reply::new(turn, Kind::Line { prompts }), wait, floor: Floor::Undisputed }
+        State::Thinking { reply: Reply::new(turn, Kind::Line { prompts }, now), wait, floor: Floor::Undisputed }
     }
 
     pub(super) fn new_turn(&mut self) -> TurnId {
@@ -41,15 +42,14 @@ impl Conversation {
         turn
     }
 
-    pub(super) fn wait_for_model(&self, now: CallTime) -> Wait {
-        Wait::Model { filler_at: Some(now + self.policy.filler_after), give_up_at: now + self.policy.give_up_after }
+    pub(super) fn wait_for_model(&self, now: CallTime, reply: &Reply) -> Wait {
+        let filler_at = Some(reply.filler_at(now, self.policy.filler_after));
+        Wait::Model { filler_at, give_up_at: now + self.policy.give_up_after }
     }
 
-    pub(super) fn wait_for_tool(&self, now: CallTime) -> Wait {
-        Wait::Tool {
-            filler_at: Some(now + self.policy.tool_filler_after),
-            give_up_at: now + self.policy.tool_give_up_after,
-        }
+    pub(super) fn wait_for_tool(&self, now: CallTime, reply: &Reply) -> Wait {
+        let filler_at = Some(reply.filler_at(now, self.policy.tool_filler_after));
+        Wait::Tool { filler_at, give_up_at: now + self.policy.tool_give_up_after }
     }
 
     pub(super) fn in_thinking(
@@ -79,9 +79,9 @@ impl Conversation {
             }
             Event::ToolStarted { turn: of, changes } if of == turn => {
                 reply.acted |= changes;
-                (self.wait_for_tool(now), floor)
+                (self.wait_for_tool(now, &reply), floor)
             }
-            Event::ToolsFinished(of) if of == turn => (self.wait_for_model(now), floor),
+            Event::ToolsFinished(of) if of == turn => (self.wait_for_model(now, &reply), floor),
             event => match self.contest(now, &reply, floor, event, 1) {
                 Contest::Open(floor) => (wait, floor),
                 Contest::Won(interruption) => return self.yield_floor(now, reply, interruption),
@@ -211,7 +211,8 @@ impl Conversation {
         }
     }
 
-    pub(super) fn played_out(&mut self, now: CallTime, reply: Reply, progress: Progress, floor: Floor) -> State {
+    pub(super) fn played_out(&mut self, now: CallTime, mut reply: Reply, progress: Progress, floor: Floor) -> State {
+        reply.quiet_since = now;
         match (progress, &reply.kind) {
             (Progress::Complete { ends_call: true, .. }, _) => self.hang_up(Cause::Goodbye),
             (Progress::Complete { .. }, kind) => {
@@ -255,6 +256,7 @@ impl Conversation {
         self.notice(notice);
         self.commands.push_back(Command::Say { turn: reply.turn, line });
         reply.fillers += 1;
+        reply.quiet_since = now;
         State::Thinking { reply, wait: wait.without_filler(), floor }
     }
 
@@ -275,8 +277,13 @@ impl Conversation {
 }
 
 impl Reply {
-    pub(super) fn new(turn: TurnId, kind: Kind) -> Self {
-        Self { turn, kind, audible: false, acted: false, fillers: 0 }
+    pub(super) fn new(turn: TurnId, kind: Kind, quiet_since: CallTime) -> Self {
+        Self { turn, kind, audible: false, acted: false, fillers: 0, quiet_since }
+    }
+
+    /// When the next filler is due in a wait that begins now. One wait after the other makes no longer silence.
+    fn filler_at(&self, now: CallTime, after: std::time::Duration) -> CallTime {
+        (now + after).min(self.quiet_since + LONGEST_SILENCE).max(now)
     }
 }
 

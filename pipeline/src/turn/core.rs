@@ -69,6 +69,8 @@ pub(super) struct Reply {
     /// Whether a tool that changes something was started.
     pub(super) acted: bool,
     pub(super) fillers: u32,
+    /// Since when nobody is heard: the end of the caller's speech, or of what was played last.
+    pub(super) quiet_since: CallTime,
 }
 
 #[derive(Debug)]

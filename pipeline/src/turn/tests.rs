@@ -266,6 +266,24 @@ fn a_slow_model_gets_a_filler_and_at_last_an_apology() {
 }
 
 #[test]
+fn a_filler_comes_sooner_to_a_caller_whose_pause_was_long() {
+    let mut script = greeted();
+    script.extend([
+        (3_060, SpeechStarted { onset: at(3_000) }),
+        (5_200, SpeechStopped { end: at(5_000) }),
+        (5_300, final_of(P1, "A tee time for")),
+    ]);
+    assert_eq!(
+        play(&script, 9_000)[2..],
+        [
+            (7_000, Command::CommitUtterance),
+            (7_000, start(T1, "A tee time for")),
+            (7_700, Command::Say { turn: T1, line: Line::Filler(0) }),
+        ]
+    );
+}
+
+#[test]
 fn a_slow_tool_gets_its_own_filler_and_more_patience() {
     let mut script = asks_for_a_tee_time();
     script.extend([
@@ -280,7 +298,9 @@ fn a_slow_tool_gets_its_own_filler_and_more_patience() {
         play(&script, 21_000)[4..],
         [
             (6_900, Command::Say { turn: T1, line: Line::ToolFiller(0) }),
+            // This one has no sound, so the silence since then is long enough for the next at once.
             (10_700, Command::Say { turn: T1, line: Line::ToolFiller(1) }),
+            (20_000, Command::Say { turn: T1, line: Line::Filler(2) }),
         ]
     );
 }
@@ -297,6 +317,19 @@ fn a_voice_that_falls_silent_in_mid_sentence_is_covered_by_a_filler() {
         (11_000, PlayedOut(T1)),
     ]);
     assert_eq!(play(&script, 15_000)[4..], [(8_500, Command::Say { turn: T1, line: Line::Filler(0) })]);
+}
+
+#[test]
+fn waits_that_follow_each_other_make_no_long_silence() {
+    let mut script = asks_for_a_tee_time();
+    script.extend([
+        (6_500, FirstToken(T1)),
+        (6_500, ToolStarted { turn: T1, changes: false }),
+        (7_600, ToolsFinished(T1)),
+        (8_600, FirstToken(T1)),
+        (8_700, AudioSent(T1)),
+    ]);
+    assert_eq!(play(&script, 9_000)[4..], [(7_700, Command::Say { turn: T1, line: Line::Filler(0) })]);
 }
 
 #[test]
@@ -480,7 +513,8 @@ fn over_noise_that_does_not_end_the_vendors_end_counts() {
 fn guessed_words_are_answered_when_their_final_never_comes() {
     let mut script = asks_for_a_tee_time();
     script.truncate(8);
-    assert_eq!(play(&script, 9_000).last(), Some(&(7_700, start(T1, "a tee time"))));
+    let answered = [(7_700, start(T1, "a tee time")), (7_700, Command::Say { turn: T1, line: Line::Filler(0) })];
+    assert!(play(&script, 9_000).ends_with(&answered), "a caller who waited for so long hears something at once");
 }
 
 #[test]

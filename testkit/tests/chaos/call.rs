@@ -63,6 +63,14 @@ impl Call {
         assert!(happenings.is_empty(), "the sentence is too short");
     }
 
+    /// The caller goes on with the last sentence, which was no turn yet.
+    pub(crate) async fn goes_on(&mut self, text: &str) {
+        let begun = self.take_back();
+        self.say(text).await;
+        self.take_back();
+        self.said.push(format!("{begun} {text}"));
+    }
+
     async fn say_while(&mut self, text: &str, mut watch: impl FnMut(Duration)) {
         self.close_turn();
         self.finished = self.studio.count("playout.finished");

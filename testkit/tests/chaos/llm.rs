@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use voice_testkit::fakes::chat::{Answer, ApiError, DefaultAnswer};
+use voice_testkit::fakes::chat::{Answer, ApiError, ChatPlan, DefaultAnswer, FakeChat, unobserved};
 use voice_testkit::vendors::locked;
 
 use crate::call::SENTENCE;
-use crate::scene::Scene;
+use crate::scene::{Scene, ms};
 
 /// Four words are heard before the fifth, sixth and seventh stay out.
 const LONG: &str = "Sure, we have nine and ten open, and eleven on Sunday";
@@ -115,6 +115,33 @@ pub(crate) async fn a_silent_model_is_apologised_for_behind_a_filler() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_slow_answer_to_an_unfinished_sentence_is_covered_in_time() {
+    let scene = Scene::alone();
+    first_answers(&scene, [Answer::never(), Answer::says("Here I am")]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say("Book me a tee time for").await;
+    call.answered().await;
+    assert_eq!(call.reply(), "Here I am");
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
+pub(crate) async fn a_slow_model_and_a_slow_tool_are_covered_in_time_together() {
+    let scene = Scene::alone();
+    let slowly = |answer: Answer| answer.paced(ms(800), ms(0));
+    first_answers(&scene, [slowly(Answer::calls("searchTeeTimes", "{}")), slowly(Answer::says("Ten is open"))]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say("What is open please").await;
+    call.answered().await;
+    let heard = call.reply();
+    assert!(heard.ends_with("Ten is open"), "{heard:?}");
+    assert_eq!(scene.chat.counts().requests, 2);
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_break_before_the_first_word_is_stood_in_for() {
     is_stood_in_for(Answer::says(LONG).breaking_off_after(0)).await;
 }
@@ -133,6 +160,24 @@ pub(crate) async fn an_answer_nobody_can_read_is_stood_in_for() {
 
 pub(crate) async fn an_answer_nobody_can_read_is_apologised_for() {
     is_apologised_for(Answer::streams("data: {\"choices\": [{\"delta\"\n\ndata: what?\n\n")).await;
+}
+
+pub(crate) async fn a_server_that_restarts_between_two_turns_is_not_noticed() {
+    let server = FakeChat::start(ChatPlan::default(), unobserved()).unwrap();
+    let address = server.address();
+    let scene = Scene::with(|addresses| addresses.brains = vec![server.base_url()]);
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say(SENTENCE).await;
+    call.answered().await;
+    call.was_echoed();
+    server.stop().await;
+    let _server = FakeChat::start_on(address, ChatPlan::default(), unobserved()).unwrap();
+    call.say("Thank you").await;
+    call.answered().await;
+    call.was_echoed();
+    call.hang_up().await;
+    scene.leaves_nothing().await;
 }
 
 /// Whether a request holds the result of the booking.

@@ -111,7 +111,10 @@ impl Scene {
         let mut addresses = Addresses { ears: sockets.clone(), brains, mouths: sockets, nowhere };
         choose(&mut addresses);
         let tasks_before = Handle::current().metrics().num_alive_tasks();
-        let tools = ScriptedTools::new(&[("bookTeeTime", Effect::Changes, ms(150), r#"{"code":"GV1"}"#)]);
+        let tools = ScriptedTools::new(&[
+            ("bookTeeTime", Effect::Changes, ms(150), r#"{"code":"GV1"}"#),
+            ("searchTeeTimes", Effect::Reads, ms(1_400), r#"{"slots":["10:00"]}"#),
+        ]);
         Self {
             first,
             second,

@@ -108,6 +108,21 @@ pub(crate) async fn a_death_between_the_pause_and_the_final_is_asked_again() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_death_in_the_pause_of_an_unfinished_sentence_costs_no_word() {
+    let scene = Scene::alone();
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say("Book me a tee time for").await;
+    call.until("transcript.final").await;
+    assert_eq!(scene.first.break_all(Route::Listen, &FaultKind::Reset), 1);
+    call.goes_on("two please").await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Listen), (2, 0));
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_vendor_that_does_not_come_back_in_mid_sentence_is_replaced() {
     let scene = Scene::with_stand_ins();
     let mut call = scene.call().await;

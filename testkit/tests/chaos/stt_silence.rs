@@ -70,6 +70,22 @@ pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_stood_in_for() {
+    let scene = Scene::with_stand_ins();
+    let mut call = scene.call().await;
+    call.greeted().await;
+    let hangs = Fault { counted: Counted::FromConnect, ..stalling_at_once() };
+    scene.first.plan(|plan| plan.break_nth(Route::Listen, 2, hangs));
+    let stalls = || assert_eq!(scene.first.break_all(Route::Listen, &FaultKind::Stall), 1);
+    call.say_and(SENTENCE, vec![(ms(900), Box::new(stalls))]).await;
+    call.answered().await;
+    call.was_echoed();
+    assert_eq!(scene.handshakes(Route::Listen), (1, 1), "a handshake that may hang is not waited for");
+    call.hang_up().await;
+    scene.release_stalled();
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_caller_whom_no_line_answers_is_told_so() {
     let scene = Scene::alone();
     scene.first.plan(|plan| (1..=9).for_each(|nth| plan.break_nth(Route::Listen, nth, stalling_at_once())));

@@ -1,9 +1,9 @@
 //! After a line to a recogniser is lost: who is asked next, and when.
 //!
 //! [`Recovery`] is told that a line was lost and why, and answers what to do. A vendor that was
-//! connected is dialled again at once, and only once; then, or if it never was, the next in the chain is asked;
-//! where there is none, the search begins again after a growing pause with full jitter, until nobody has
-//! listened for [`DEAF_MAX`].
+//! connected is dialled again at once, and only once; then, or if it never was, the next in the chain is asked.
+//! One that fell silent is not worth the wait for a handshake while another can be asked. Where there is none,
+//! the search begins again after a growing pause with full jitter, until nobody has listened for [`DEAF_MAX`].
 
 use std::time::Duration;
 
@@ -67,11 +67,11 @@ impl Recovery {
         }
         let (since, attempts) = self.deaf.map_or((now, 0), |(since, attempts)| (since, attempts + 1));
         self.deaf = Some((since, attempts));
-        if attempts == 0 && connected_for.is_some() && error.is_retryable() {
-            return Remedy::Open { place, at: now };
-        }
-        if let Some(place) = chain.after(place, now) {
-            return Remedy::Open { place, at: now };
+        let again = attempts == 0 && connected_for.is_some() && error.is_retryable();
+        let fell_silent = matches!(error, VendorError::TimedOut { .. });
+        let next = if again && !fell_silent { None } else { chain.after(place, now) };
+        if again || next.is_some() {
+            return Remedy::Open { place: next.unwrap_or(place), at: now };
         }
         // Behind the last one the search begins again, at whoever may have recovered.
         let first = chain.first(now);

@@ -47,6 +47,15 @@ fn a_line_that_was_up_is_dialled_again_at_once_and_then_the_next_is_asked() {
 }
 
 #[test]
+fn a_vendor_that_fell_silent_makes_room_at_once_where_somebody_else_is() {
+    let (now, alone, both) = (Instant::now(), chain(&["a"]), chain(&["a", "b"]));
+    let error = VendorError::TimedOut { vendor: "a", awaited: "sign of life", limit: Duration::from_secs(1) };
+    let line = lost(0, &error, Some(60));
+    assert_eq!(Recovery::default().lost(now, &both, &line, 0.5), Remedy::Open { place: 1, at: now });
+    assert_eq!(Recovery::default().lost(now, &alone, &line, 0.5), Remedy::Open { place: 0, at: now });
+}
+
+#[test]
 fn a_vendor_that_was_never_reached_makes_room_at_once() {
     let (now, chain, error) = (Instant::now(), chain(&["a", "b"]), broke());
     let remedy = Recovery::default().lost(now, &chain, &lost(0, &error, None), 0.5);

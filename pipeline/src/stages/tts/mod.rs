@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use self::mouth::{Mouth, Saying};
-use self::unsaid::Unsaid;
+use self::unsaid::{Pace, Unsaid};
 use super::convert::Narrow;
 use super::{Context, Signal, Sound, Speak};
 use crate::event::EventKind;
@@ -37,16 +37,26 @@ pub struct Voice {
     pub patience: Duration,
 }
 
+/// Who speaks.
+pub struct Speaker {
+    /// The voices' vendors.
+    pub chain: Chain<dyn Tts>,
+    /// How they are to speak.
+    pub voice: Voice,
+    /// How long a letter takes about, until a vendor was heard.
+    pub per_letter: Option<Duration>,
+}
+
 /// Runs until its input ends. `live` holds the oldest turn that may still be heard.
 pub async fn run(
     mut speak: mpsc::Receiver<Speak>,
-    chain: Chain<dyn Tts>,
-    voice: Voice,
+    Speaker { chain, voice, per_letter }: Speaker,
     sounds: mpsc::Sender<Sound>,
     live: watch::Receiver<TurnId>,
     context: Context,
 ) {
-    let mouth = Mouth::open(chain, Arc::clone(&voice.name), context.clone());
+    let usual_pace = per_letter.map(|per_letter| Pace { per_letter });
+    let mouth = Mouth::open(chain, Arc::clone(&voice.name), usual_pace, context.clone());
     let mut stage = Stage { mouth, voice, sounds, live, context, begun: None, failed: None };
     loop {
         let item = tokio::select! {

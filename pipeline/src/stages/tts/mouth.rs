@@ -31,6 +31,8 @@ pub(super) struct Mouth {
     context: Context,
     place: usize,
     line: Option<Live>,
+    /// Of any voice.
+    usual_pace: Option<Pace>,
     /// Of the vendor at `place`.
     pace: Option<Pace>,
     /// Whether the search began again since a piece was spoken whole.
@@ -64,9 +66,9 @@ impl Saying {
 }
 
 impl Mouth {
-    pub(super) fn open(chain: Chain<dyn Tts>, voice: Arc<str>, context: Context) -> Self {
+    pub(super) fn open(chain: Chain<dyn Tts>, voice: Arc<str>, usual_pace: Option<Pace>, context: Context) -> Self {
         let place = chain.first(Instant::now());
-        let mut mouth = Self { chain, voice, context, place, line: None, pace: None, begun_again: false };
+        let mut mouth = Self { chain, voice, context, place, line: None, usual_pace, pace: None, begun_again: false };
         mouth.dial();
         mouth
     }
@@ -81,9 +83,9 @@ impl Mouth {
         self.chain.vendor(self.place).sample_rate()
     }
 
-    /// How fast the vendor speaks, once known.
+    /// How fast the vendor speaks, as far as that is known.
     pub(super) fn pace(&self) -> Option<Pace> {
-        self.pace
+        self.pace.or(self.usual_pace)
     }
 
     /// Looks after the line between two pieces; returns when something happened to it.
@@ -140,6 +142,11 @@ impl Mouth {
         self.report(turn, error);
         self.chain.failed(self.place, now, error);
         self.line = None;
+        // What one socket may not do any more, the vendor's next one may.
+        let is_over_its_limit = matches!(error, VendorError::Busy { status: 0, .. });
+        if is_over_its_limit && !std::mem::replace(&mut self.begun_again, true) {
+            return true;
+        }
         if self.give_way(turn, now) {
             return true;
         }
