@@ -84,10 +84,17 @@ impl Call {
         self.said.pop().expect("something was said")
     }
 
-    /// The caller listens until the reply is over.
+    /// The caller listens until the reply to the last sentence is over.
     pub(crate) async fn answered(&mut self) {
-        let finished = self.finished;
-        let is_over = self.studio.wait_until(LIMIT, |call| call.count("playout.finished") > finished || hung_up(call));
+        let (turns, mut finished) = (self.said.len(), self.finished);
+        let mut is_turn = self.studio.count("turn.committed") == turns;
+        let is_over = self.studio.wait_until(LIMIT, |call| {
+            if !is_turn && call.count("turn.committed") == turns {
+                // What ended before belongs to the turn before.
+                (is_turn, finished) = (true, call.count("playout.finished"));
+            }
+            (is_turn && call.count("playout.finished") > finished) || hung_up(call)
+        });
         let is_over = is_over.await && !hung_up(&self.studio);
         assert!(is_over, "no answer; {}", self.story());
         self.finished = self.studio.count("playout.finished");
