@@ -149,7 +149,7 @@ fn a_password_in_a_url_is_refused_and_not_shown() {
 
 #[test]
 fn local_engines_carry_fewer_calls_than_sockets() {
-    let max_calls = |settings| read(settings).unwrap().0.max_calls();
+    let max_calls = |settings: &[_]| read(settings).unwrap().0.max_calls();
     let cloud = [("STT_VENDOR", "deepgram"), ("TTS_VENDOR", "deepgram"), ("DEEPGRAM_API_KEY", "k")];
     assert_eq!(max_calls(&[]), 8);
     assert_eq!(max_calls(&cloud), 200);
