@@ -21,6 +21,8 @@
 mod agents_floor;
 mod callers_floor;
 mod core;
+#[cfg(test)]
+mod end_of_turn_tests;
 mod endpoint;
 mod keypad;
 mod policy;
