@@ -3,8 +3,9 @@
 //!
 //! The studio is the carrier: every 20 ms it hands in a frame of the caller (voice or silence) and
 //! plays a frame of what the gateway sent, returning marks when they are reached or cleared. It
-//! writes down what the caller heard, words included where the voice marks them. Use it under `#[tokio::test(start_paused = true)]`, or in real
-//! time where a vendor is behind a socket: frames keep to their times then, however late the timer.
+//! writes down what the caller heard, words included where the voice marks them. Use it under
+//! `#[tokio::test(start_paused = true)]`, or in real time where a vendor is behind a socket: frames keep to
+//! their times then, however late the timer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -7,6 +7,8 @@ use voice_pipeline::chat::Message;
 use voice_pipeline::event::{CallEvent, EndReason, EventKind};
 use voice_pipeline::tools::Effect;
 use voice_pipeline::turn::TurnPolicy;
+use voice_pipeline::vendors::chain::Chain;
+use voice_pipeline::vendors::llm::Llm;
 use voice_testkit::studio::{Cast, Moment, Studio};
 use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth};
 
@@ -134,6 +136,26 @@ async fn a_slow_model_is_waited_for_behind_a_filler() {
     call.speak(ms(800)).await;
     call.wait(ms(8_000)).await;
     assert_eq!(call.said()[1..], ["One moment, please.", "Here I am."]);
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_has_recovered_is_asked_again() {
+    let failing = [Answer::Breaks(""), Answer::Breaks(""), Answer::Breaks(""), Answer::Says("I am back.")];
+    let (first, second) = (ScriptedLlm::new(&failing), ScriptedLlm::new(&vec![Answer::Says("I stand in."); 4]));
+    let llm = Chain::new(Arc::new(first) as Arc<dyn Llm>, [Arc::new(second) as Arc<dyn Llm>]);
+    let mut call = Studio::answer(Cast { llm, ..cast(&["One.", "Two.", "Three.", "Four."], &[]) }).await;
+    call.listen().await;
+    for _ in 0..3 {
+        call.speak(ms(800)).await;
+        call.listen().await;
+        assert_eq!(call.said().last().map(String::as_str), Some("I stand in."));
+    }
+    // Longer than a vendor is left alone after three failures.
+    call.wait(ms(5_500)).await;
+    call.speak(ms(800)).await;
+    call.listen().await;
+    assert_eq!(call.said().last().map(String::as_str), Some("I am back."));
     call.hang_up().await;
 }
 

@@ -165,7 +165,7 @@ impl Driver {
     /// A question to the model is to be expected: its connection is opened now, not when a caller waits.
     fn prepare(&mut self) {
         if self.preparing.is_empty() {
-            let place = self.links.models.first(Instant::now());
+            let place = self.links.models.likely_first(Instant::now());
             self.preparing.push(self.links.models.vendor(place).prepare());
         }
     }

@@ -112,14 +112,11 @@ impl Answer<'_> {
             models.failed(place, now, &error);
             let (vendor, kind) = (error.vendor(), error.kind());
             self.context.emit(turn, EventKind::VendorFailed { stage: "llm", vendor, kind });
-            match models.after(place, now) {
-                Some(next) if begun == Begun::No => {
-                    let (from, to) = (model.name(), models.vendor(next).name());
-                    self.context.emit(turn, EventKind::VendorReplaced { stage: "llm", from, to });
-                    place = next;
-                }
-                _ => return Err(Unanswered),
-            }
+            let next = if begun == Begun::No { models.after(place, now) } else { None };
+            let Some(next) = next else { return Err(Unanswered) };
+            let (from, to) = (model.name(), models.vendor(next).name());
+            self.context.emit(turn, EventKind::VendorReplaced { stage: "llm", from, to });
+            place = next;
         }
     }
 

@@ -60,13 +60,18 @@ impl Breaker {
 
     /// Whether an attempt is worth making now. After an open time the first to ask makes the trial.
     pub fn admits(&mut self, now: Instant) -> bool {
+        let admits = self.would_admit(now);
+        if admits && let State::Open { lasts, .. } | State::Trying { lasts, .. } = self.state {
+            self.state = State::Trying { until: now + lasts, lasts };
+        }
+        admits
+    }
+
+    /// Whether it would admit an attempt now, for those who make none yet.
+    pub fn would_admit(&self, now: Instant) -> bool {
         match self.state {
             State::Closed { .. } => true,
-            State::Open { until, lasts } | State::Trying { until, lasts } if until <= now => {
-                self.state = State::Trying { until: now + lasts, lasts };
-                true
-            }
-            State::Open { .. } | State::Trying { .. } => false,
+            State::Open { until, .. } | State::Trying { until, .. } => until <= now,
         }
     }
 
@@ -108,6 +113,7 @@ mod tests {
         assert!(breaker.admits(at(1)), "failures count in a row only");
         breaker.failed(at(1), false);
         assert!(!breaker.admits(at(4)));
+        assert!(breaker.would_admit(at(5)) && breaker.would_admit(at(5)), "to look is no trial");
         assert!(breaker.admits(at(5)), "the trial");
         assert!(!breaker.admits(at(5)), "only one");
         breaker.failed(at(6), false);

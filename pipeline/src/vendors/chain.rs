@@ -61,6 +61,11 @@ impl<V: ?Sized> Chain<V> {
         (0..self.links.len()).find(|&place| self.breaker(place).admits(now)).unwrap_or(0)
     }
 
+    /// Where [`Chain::first`] would begin. For those who only get ready: it makes no attempt.
+    pub fn likely_first(&self, now: Instant) -> usize {
+        (0..self.links.len()).find(|&place| self.breaker(place).would_admit(now)).unwrap_or(0)
+    }
+
     /// Who stands in after the vendor at `place` failed: the next behind it that is worth an attempt.
     pub fn after(&self, place: usize, now: Instant) -> Option<usize> {
         (place + 1..self.links.len()).find(|&place| self.breaker(place).admits(now))
@@ -97,6 +102,10 @@ mod tests {
         chain.failed(0, now, &refused());
         assert_eq!(chain.after(0, now), Some(1));
         assert_eq!(chain.first(now), 1, "the next call does not begin with a vendor that refuses us");
+        assert_eq!(chain.likely_first(now), 1);
+        let later = now + BreakerPolicy::default().shortest;
+        assert_eq!([chain.likely_first(later), chain.likely_first(later)], [0, 0], "to get ready is no attempt");
+        assert_eq!([chain.first(later), chain.first(later)], [0, 1]);
         chain.succeeded(0);
         assert_eq!(chain.first(now), 0);
         assert_eq!(chain.after(2, now), None);

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
             a_message_that_nobody_can_read_costs_no_word,
             half_a_message_costs_no_word,
             two_deaths_in_one_sentence_cost_no_word,
+            lines_that_die_after_their_first_words_are_not_dialled_in_a_circle,
             a_death_before_the_first_word_costs_none,
             a_death_between_the_pause_and_the_final_is_asked_again,
             a_death_in_the_pause_of_an_unfinished_sentence_costs_no_word,

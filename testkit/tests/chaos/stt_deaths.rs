@@ -79,6 +79,24 @@ pub(crate) async fn two_deaths_in_one_sentence_cost_no_word() {
     scene.leaves_nothing().await;
 }
 
+pub(crate) async fn lines_that_die_after_their_first_words_are_not_dialled_in_a_circle() {
+    let scene = Scene::alone();
+    // A guess is 600 bytes and more: one comes through whole.
+    let soon = Fault { after_bytes: 1_200, counted: Counted::FromHandshake, kind: FaultKind::CloseTcp };
+    scene.first.plan(|plan| {
+        plan.stt.sends_empty_results = false;
+        (1..500).for_each(|nth| plan.break_nth(Route::Listen, nth, soon.clone()));
+    });
+    let mut call = scene.call().await;
+    call.greeted().await;
+    call.say(SENTENCE).await;
+    let (dialled, _) = scene.handshakes(Route::Listen);
+    assert!((2..=12).contains(&dialled), "{dialled} handshakes in one sentence");
+    call.take_back();
+    call.hang_up().await;
+    scene.leaves_nothing().await;
+}
+
 pub(crate) async fn a_death_before_the_first_word_costs_none() {
     let scene = Scene::alone();
     let at_once = Fault { after_bytes: 0, counted: Counted::FromHandshake, kind: FaultKind::CloseTcp };

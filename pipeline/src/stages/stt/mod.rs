@@ -196,12 +196,12 @@ impl Stage {
     /// What an event says about its line.
     fn note(&mut self, event: &SttEvent) {
         let Line::Open(line) = &mut self.line else { return };
+        // Not every recogniser has a connection to tell of.
+        line.connected.get_or_insert_with(Instant::now);
         if let SttEvent::Connected { took } = *event {
-            line.connected = Some(Instant::now());
             self.context.emit(None, EventKind::VendorConnected { stage: "stt", vendor: line.name, took });
         } else if !std::mem::replace(&mut line.proven, true) {
             self.chain.succeeded(line.place);
-            self.recovery.heard();
         }
     }
 
@@ -212,10 +212,10 @@ impl Stage {
 
     async fn lost(&mut self, error: &VendorError) {
         let Line::Open(line) = &self.line else { return };
-        let (place, name) = (line.place, line.name);
+        let (place, name, gave_words) = (line.place, line.name, line.proven);
         self.report(error);
         let connected_for = line.connected.map(|since| since.elapsed());
-        let lost = Lost { place, error, connected_for };
+        let lost = Lost { place, error, connected_for, gave_words };
         let remedy = self.recovery.lost(Instant::now(), &self.chain, &lost, rand::random());
         match remedy {
             Remedy::Open { place: next, at } => {

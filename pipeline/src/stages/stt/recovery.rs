@@ -34,6 +34,10 @@ pub(super) enum Remedy {
 /// A line that was up for so long worked, even if nobody spoke.
 const LIVED: Duration = Duration::from_secs(5);
 
+/// One that gave words has worked when it was up for so long. Without this a vendor whose lines die as soon as
+/// they have heard something would be dialled without a pause.
+const LIVED_WITH_WORDS: Duration = Duration::from_secs(1);
+
 /// A lost line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lost<'a> {
@@ -43,6 +47,8 @@ pub(super) struct Lost<'a> {
     pub(super) error: &'a VendorError,
     /// How long it was up, if it ever was.
     pub(super) connected_for: Option<Duration>,
+    /// Whether it has said anything of what it heard.
+    pub(super) gave_words: bool,
 }
 
 /// How the search for somebody who listens stands.
@@ -53,17 +59,13 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
-    /// A line proved that it works.
-    pub(super) fn heard(&mut self) {
-        self.deaf = None;
-    }
-
     /// A line was lost. `random` is uniform in 0..1.
     pub(super) fn lost(&mut self, now: Instant, chain: &Chain<dyn Stt>, line: &Lost<'_>, random: f64) -> Remedy {
-        let Lost { place, error, connected_for } = *line;
+        let Lost { place, error, connected_for, gave_words } = *line;
         chain.failed(place, now, error);
-        if connected_for.is_some_and(|lived| lived >= LIVED) {
-            self.heard();
+        let enough = if gave_words { LIVED_WITH_WORDS } else { LIVED };
+        if connected_for.is_some_and(|lived| lived >= enough) {
+            self.deaf = None;
         }
         let (since, attempts) = self.deaf.map_or((now, 0), |(since, attempts)| (since, attempts + 1));
         self.deaf = Some((since, attempts));

@@ -35,7 +35,7 @@ fn refused() -> VendorError {
 }
 
 fn lost(place: usize, error: &VendorError, connected_for: Option<u64>) -> Lost<'_> {
-    Lost { place, error, connected_for: connected_for.map(Duration::from_secs) }
+    Lost { place, error, connected_for: connected_for.map(Duration::from_secs), gave_words: false }
 }
 
 #[test]
@@ -98,6 +98,24 @@ fn a_line_that_lived_long_is_dialled_again_however_often_lines_died_before() {
         let remedy = recovery.lost(now, &chain, &lost(0, &error, Some(50)), 1.0);
         assert_eq!(remedy, Remedy::Open { place: 0, at: now });
     }
+}
+
+#[test]
+fn words_prove_a_line_only_when_it_has_lived_a_while() {
+    let (start, chain, error) = (Instant::now(), chain(&["a"]), broke());
+    let mut recovery = Recovery::default();
+    let mut dies_after = |seconds, millis| {
+        let now = start + Duration::from_secs(seconds);
+        let connected_for = Some(Duration::from_millis(millis));
+        let line = Lost { place: 0, error: &error, connected_for, gave_words: true };
+        match recovery.lost(now, &chain, &line, 1.0) {
+            Remedy::Open { at, .. } => (at - now).as_millis(),
+            Remedy::GiveUp => panic!("it is heard now and then"),
+        }
+    };
+    assert_eq!(dies_after(0, 50), 0);
+    assert_eq!([dies_after(1, 50), dies_after(2, 50), dies_after(3, 50)], [500, 1_000, 2_000]);
+    assert_eq!(dies_after(9, 1_500), 0);
 }
 
 #[test]

@@ -315,6 +315,19 @@ async fn a_call_that_nobody_hears_is_given_up_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recogniser_without_a_connection_may_die_now_and_then() {
+    let mut call = Call::with(&["a"]);
+    for minute in 0..3 {
+        let line = call.line().await;
+        line.says(SttEvent::Interim(format!("minute {minute}"))).await;
+        assert!(matches!(call.signal().await, Signal::Interim(text) if text == format!("minute {minute}")));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        line.dies(broke()).await;
+    }
+    call.line().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_line_takes_its_leave_when_the_call_is_over() {
     let mut call = Call::with(&["a"]);
     let mut line = call.line().await;
