@@ -7,6 +7,7 @@ use voice_pipeline::chat::Message;
 use voice_pipeline::event::{CallEvent, EndReason, EventKind};
 use voice_pipeline::tools::Effect;
 use voice_pipeline::turn::TurnPolicy;
+use voice_pipeline::vendors::VendorError;
 use voice_pipeline::vendors::chain::Chain;
 use voice_pipeline::vendors::llm::Llm;
 use voice_testkit::studio::{Cast, Moment, Studio};
@@ -256,4 +257,22 @@ async fn an_answer_that_breaks_off_ends_in_an_apology_not_in_silence() {
     let (reason, _, events) = call.until_ended().await;
     assert_eq!(reason, EndReason::VendorFailure);
     assert!(events.iter().any(|event| event.kind.name() == "vendor.failed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stand_in_that_failed_others_is_asked_all_the_same_when_nobody_else_is_left() {
+    let breaks = [Answer::Breaks("")];
+    let models: [Arc<dyn Llm>; 2] =
+        [Arc::new(ScriptedLlm::new(&breaks)), Arc::new(ScriptedLlm::new(&[Answer::Says("Here I am.")]))];
+    let [first, second] = models;
+    let chain = Chain::new(first, [second]);
+    let refused = VendorError::Refused { vendor: "scripted", status: 401, setting: "KEY" };
+    chain.failed(1, tokio::time::Instant::now(), &refused);
+    let mut call = Studio::answer(Cast { llm: chain, ..cast(&["Hello?"], &[]) }).await;
+    call.listen().await;
+    call.speak(ms(1_000)).await;
+    call.listen().await;
+    assert_eq!(call.said().last().map(String::as_str), Some("Here I am."));
+    assert!(call.saw("vendor.replaced"));
+    call.hang_up().await;
 }

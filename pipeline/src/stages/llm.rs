@@ -112,8 +112,11 @@ impl Answer<'_> {
             models.failed(place, now, &error);
             let (vendor, kind) = (error.vendor(), error.kind());
             self.context.emit(turn, EventKind::VendorFailed { stage: "llm", vendor, kind });
-            let next = if begun == Begun::No { models.after(place, now) } else { None };
-            let Some(next) = next else { return Err(Unanswered) };
+            if begun == Begun::Yes {
+                return Err(Unanswered);
+            }
+            // A model that failed others may be well again, and without one the call is over.
+            let Some(next) = models.after(place, now).or_else(|| models.behind(place)) else { return Err(Unanswered) };
             let (from, to) = (model.name(), models.vendor(next).name());
             self.context.emit(turn, EventKind::VendorReplaced { stage: "llm", from, to });
             place = next;

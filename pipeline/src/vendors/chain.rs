@@ -71,6 +71,11 @@ impl<V: ?Sized> Chain<V> {
         (place + 1..self.links.len()).find(|&place| self.breaker(place).admits(now))
     }
 
+    /// The next behind the vendor at `place`, worth an attempt or not: for those who have nothing to lose.
+    pub fn behind(&self, place: usize) -> Option<usize> {
+        (place + 1 < self.links.len()).then_some(place + 1)
+    }
+
     /// The vendor at `place` did its part.
     pub fn succeeded(&self, place: usize) {
         self.breaker(place).succeeded();
@@ -109,6 +114,7 @@ mod tests {
         chain.succeeded(0);
         assert_eq!(chain.first(now), 0);
         assert_eq!(chain.after(2, now), None);
+        assert_eq!((chain.behind(1), chain.behind(2)), (Some(2), None));
     }
 
     #[test]
