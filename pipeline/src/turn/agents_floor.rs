@@ -205,7 +205,7 @@ impl Conversation {
         match stop {
             None => self.hear(now, utterance),
             Some(Stop { id, speech_end }) => {
-                let pause = Pause { text: words, ..Pause::new(id, speech_end, now) };
+                let pause = Pause { text: words, ..Pause::new(id, onset, speech_end, now) };
                 self.judge(now, utterance, pause)
             }
         }
@@ -224,7 +224,7 @@ impl Conversation {
                     Floor::Undisputed => self.listen(now, prompts),
                     Floor::Disputed { onset, pause: None, .. } => self.hear(now, Utterance::new(onset)),
                     Floor::Disputed { onset, pause: Some(Stop { id, speech_end }), .. } => {
-                        let pause = Pause::new(id, speech_end, now);
+                        let pause = Pause::new(id, onset, speech_end, now);
                         State::Endpointing { utterance: Utterance::new(onset), pause }
                     }
                 }

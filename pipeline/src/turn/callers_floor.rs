@@ -76,7 +76,7 @@ impl Conversation {
     }
 
     pub(super) fn pause(&mut self, now: CallTime, utterance: Utterance, speech_end: CallTime) -> State {
-        let pause = Pause::new(self.ask_final(), speech_end, now);
+        let pause = Pause::new(self.ask_final(), utterance.onset, speech_end, now);
         State::Endpointing { utterance, pause }
     }
 
@@ -85,7 +85,8 @@ impl Conversation {
     pub(super) fn finished(&mut self, now: CallTime, utterance: Utterance, words: &str) -> State {
         let speech_end = now - self.policy.sure_after;
         let text = Some(words.trim().to_owned());
-        let pause = Pause { text, vendor_ended: true, ..Pause::new(self.ask_final(), speech_end, now) };
+        let pause =
+            Pause { text, vendor_ended: true, ..Pause::new(self.ask_final(), utterance.onset, speech_end, now) };
         self.judge(now, utterance, pause)
     }
 

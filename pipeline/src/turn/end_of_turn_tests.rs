@@ -135,3 +135,30 @@ fn numbers_dictated_with_pauses_are_one_turn() {
         ]
     );
 }
+
+#[test]
+fn a_sound_shorter_than_any_word_is_not_believed_at_once() {
+    let blip = |lasts: u64, then: &[(u64, Event)]| {
+        let mut script = greeted();
+        script.extend([
+            (3_060, SpeechStarted { onset: at(3_000) }),
+            (3_200 + lasts, SpeechStopped { end: at(3_000 + lasts) }),
+            (3_215 + lasts, final_of(P1, "The three.")),
+            (3_236 + lasts, scored(P1, 0.98)),
+        ]);
+        script.extend_from_slice(then);
+        play(&script, 8_000)
+    };
+    assert!(blip(180, &[]).contains(&(3_416, start(T1, "The three."))), "a word is");
+    assert!(blip(80, &[]).contains(&(3_580, start(T1, "The three."))));
+    let goes_on = [
+        (3_340, SpeechStarted { onset: at(3_280) }),
+        (6_200, SpeechStopped { end: at(6_000) }),
+        (6_230, scored(P2, 0.95)),
+        (6_240, final_of(P2, "He was not an ill-disposed young man.")),
+    ];
+    let commands = blip(80, &goes_on);
+    let replies: Vec<_> =
+        commands.iter().filter(|(_, command)| matches!(command, Command::StartReply { .. })).collect();
+    assert_eq!(replies, [&(6_240, start(T1, "He was not an ill-disposed young man."))]);
+}

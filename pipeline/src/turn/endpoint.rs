@@ -4,13 +4,20 @@
 //! utterance, and the words themselves. The pause lasts until the wait that their agreement deserves has
 //! passed since the end of speech; a wait that has passed already is not waited again.
 
+use std::time::Duration;
+
 use super::{PauseId, TurnPolicy};
 use crate::time::CallTime;
+
+/// No word is shorter.
+const SHORTEST_WORD: Duration = Duration::from_millis(120);
 
 /// One pause in an utterance and what is known about it.
 #[derive(Debug, Clone)]
 pub(super) struct Pause {
     pub(super) id: PauseId,
+    /// When the utterance began.
+    pub(super) onset: CallTime,
     /// When the last voiced frame before it ended.
     pub(super) speech_end: CallTime,
     pub(super) asked_at: CallTime,
@@ -22,8 +29,8 @@ pub(super) struct Pause {
 
 impl Pause {
     /// A pause that was just asked about.
-    pub(super) fn new(id: PauseId, speech_end: CallTime, asked_at: CallTime) -> Self {
-        Self { id, speech_end, asked_at, text: None, probability: None, vendor_ended: false }
+    pub(super) fn new(id: PauseId, onset: CallTime, speech_end: CallTime, asked_at: CallTime) -> Self {
+        Self { id, onset, speech_end, asked_at, text: None, probability: None, vendor_ended: false }
     }
 
     /// When the turn may be committed if nothing else happens; `None` while there is no transcript.
@@ -50,7 +57,9 @@ impl Pause {
             (None, true) => policy.sure_after,
             (None, false) => policy.unscored_after,
         };
-        Some(self.speech_end + wait)
+        // A breath or a first sound, for which a recogniser invents words; who made it goes on.
+        let is_a_blip = self.speech_end - self.onset < SHORTEST_WORD && !self.vendor_ended;
+        Some(self.speech_end + if is_a_blip { wait.max(policy.likely_after) } else { wait })
     }
 
     /// When a missing transcript is given up.
