@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) const ALL: Self = Self { stt: true, tts: true, turn_and_vad: true };
-    const NONE: Self = Self { stt: false, tts: false, turn_and_vad: false };
+    pub(crate) const NONE: Self = Self { stt: false, tts: false, turn_and_vad: false };
 }
 
 /// What the settings make the process load.

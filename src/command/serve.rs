@@ -209,7 +209,10 @@ async fn load_engines(config: &Config, wanted: Wanted) -> anyhow::Result<Engines
             let _ = progress.try_send(step);
         })
     });
-    info!(?wanted, "loading the speech engines");
+    if wanted != Wanted::NONE {
+        let Wanted { stt, tts, turn_and_vad } = wanted;
+        info!(stt, tts, turn_model = turn_and_vad, "loading the speech engines");
+    }
     let mut logged = 0;
     while let Some(step) = news.recv().await {
         match step {

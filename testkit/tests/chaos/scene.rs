@@ -11,7 +11,6 @@ use tokio::time::{interval, timeout};
 use voice_pipeline::net::http::chat_completions::ChatCompletions;
 use voice_pipeline::net::stt::SocketStt;
 use voice_pipeline::net::tts::SocketTts;
-use voice_pipeline::net::websocket::Dialer;
 use voice_pipeline::tools::{Effect, Tools};
 use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vendors::chain::Chain;
@@ -22,6 +21,7 @@ use voice_pipeline::vendors::stt::Stt;
 use voice_pipeline::vendors::stt::deepgram::DeepgramStt;
 use voice_pipeline::vendors::tts::Tts;
 use voice_pipeline::vendors::tts::deepgram::DeepgramTts;
+use voice_testkit::fakes;
 use voice_testkit::fakes::chat::{self, ChatPlan, FakeChat};
 use voice_testkit::fakes::deepgram::{DeepgramPlan, FakeDeepgram, Route, unobserved};
 use voice_testkit::fakes::fault::FaultKind;
@@ -197,7 +197,7 @@ fn chat_log(log: &ChatLog) -> chat::Observer {
 }
 
 fn chains(addresses: &Addresses) -> (Chain<dyn Stt>, Chain<dyn Llm>, Chain<dyn Tts>) {
-    let dialer = dialer();
+    let dialer = fakes::dialer();
     let is_alone = addresses.brains.len() == 1;
     let ears = addresses.ears.iter().map(|url| {
         let vendor = DeepgramStt::new(settings(url)).unwrap();
@@ -235,15 +235,4 @@ fn settings(url: &str) -> Arc<DeepgramSettings> {
         final_timeout: ms(600),
         ..DeepgramSettings::default()
     })
-}
-
-/// Trusts nobody: everything here is on loopback and in the clear.
-pub(crate) fn dialer() -> Dialer {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Dialer::with_tls(tls)
 }

@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use voice_pipeline::audio::ulaw;
 use voice_pipeline::net::websocket::{
-    DialError, DialedStream, Dialer, WsEnd, WsLimits, WsMessage, WsReader, WsWriteError, WsWriter,
+    DialError, DialedStream, WsEnd, WsLimits, WsMessage, WsReader, WsWriteError, WsWriter,
 };
+use voice_testkit::fakes;
 use voice_testkit::fakes::deepgram::{DeepgramPlan, FakeDeepgram, Observer, Seen};
 use voice_testkit::fakes::speech::{FRAME_BYTES, HeardWord, WordReader};
 
@@ -43,16 +44,10 @@ impl Client {
     }
 
     pub(crate) async fn try_open(fake: &FakeDeepgram, path: &str, authorization: &str) -> Result<Self, DialError> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(rustls::RootCertStore::empty())
-            .with_no_client_auth();
         let headers = [(hyper::header::AUTHORIZATION, authorization.parse().unwrap())];
         let url = format!("{}{path}", fake.url());
         let limits = WsLimits { max_message_bytes: 1 << 20, ..WsLimits::default() };
-        let dialed = Dialer::with_tls(tls).dial(&url, &headers, PATIENCE, &limits).await?;
+        let dialed = fakes::dialer().dial(&url, &headers, PATIENCE, &limits).await?;
         Ok(Self { reader: dialed.reader, writer: dialed.writer })
     }
 

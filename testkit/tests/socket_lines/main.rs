@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use voice_pipeline::net::websocket::Dialer;
 use voice_pipeline::vendors::VendorError;
 use voice_pipeline::vendors::deepgram::DeepgramSettings;
 use voice_testkit::fakes::deepgram::{DeepgramPlan, FakeDeepgram, Refusal, Seen};
+use voice_testkit::fakes::dialer;
 use voice_testkit::fakes::fault::FaultKind;
 use voice_testkit::vendors::locked;
 
@@ -73,16 +73,6 @@ impl Vendor {
     fn count(&self, wanted: impl Fn(&Seen) -> bool) -> usize {
         locked(&self.seen.0).iter().filter(|seen| wanted(seen)).count()
     }
-}
-
-fn dialer() -> Dialer {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    Dialer::with_tls(tls)
 }
 
 /// What a server's close frame with this code is.
