@@ -47,6 +47,7 @@ const STAGE_SECONDS: &str = "voice_gateway_stage_seconds";
 const TRANSCRIPT_SECONDS: &str = "voice_gateway_transcript_seconds";
 const TOOL_SECONDS: &str = "voice_gateway_tool_seconds";
 const BARGE_INS: &str = "voice_gateway_barge_ins_total";
+const REPLIES_RESUMED: &str = "voice_gateway_replies_resumed_total";
 const FILLERS: &str = "voice_gateway_fillers_total";
 const GAVE_UP: &str = "voice_gateway_gave_up_total";
 const NOT_UNDERSTOOD: &str = "voice_gateway_not_understood_total";
@@ -68,6 +69,7 @@ const METRICS: &[Metric] = &[
     Metric { name: TRANSCRIPT_SECONDS, labels: "", shape: Shape::Seconds(PART_BUCKETS), meaning: "the caller's pause to the final transcript" },
     Metric { name: TOOL_SECONDS, labels: "outcome", shape: Shape::Seconds(PART_BUCKETS), meaning: "how long tools took; outcome is succeeded or failed" },
     Metric { name: BARGE_INS, labels: "", shape: Shape::Counter, meaning: "replies the caller interrupted" },
+    Metric { name: REPLIES_RESUMED, labels: "", shape: Shape::Counter, meaning: "replies that a sound without words silenced for a moment" },
     Metric { name: FILLERS, labels: "stage", shape: Shape::Counter, meaning: "waits that were bridged by a filler; stage is llm or tool" },
     Metric { name: GAVE_UP, labels: "stage", shape: Shape::Counter, meaning: "waits that ended without an answer; stage is stt, llm or tts" },
     Metric { name: NOT_UNDERSTOOD, labels: "", shape: Shape::Counter, meaning: "utterances without any words" },
@@ -145,6 +147,7 @@ pub(super) fn record(event: &CallEvent) {
             }
         }
         EventKind::BargeIn { .. } => counter!(BARGE_INS).increment(1),
+        EventKind::ReplyResumed => counter!(REPLIES_RESUMED).increment(1),
         EventKind::ToolReturned { took, succeeded, .. } => {
             let outcome = if *succeeded { "succeeded" } else { "failed" };
             histogram!(TOOL_SECONDS, "outcome" => outcome).record(*took);
@@ -180,6 +183,7 @@ pub(super) fn record(event: &CallEvent) {
         | EventKind::PlayoutStarted
         | EventKind::PlayoutFinished
         | EventKind::ReplyCancelled { .. }
+        | EventKind::ReplyHeld
         | EventKind::ToolCalled { .. }
         | EventKind::SilencePrompted { .. }
         | EventKind::CallTurnedAway { .. }

@@ -29,6 +29,8 @@ pub struct Report {
     pub replies: u64,
     /// Replies cancelled.
     pub cancels: u64,
+    /// Replies that were held and went on.
+    pub resumed: u64,
 }
 
 /// Plays `calls` random calls, the first with `seed`, each following one with the next seed.
@@ -47,6 +49,7 @@ pub fn run(seed: u64, calls: u64) -> Report {
         report.events += world.events;
         report.replies += world.replies;
         report.cancels += world.cancels;
+        report.resumed += world.resumed;
     }
     report
 }
@@ -60,10 +63,13 @@ struct World {
     newest_pause: PauseId,
     /// The reply that was started and is neither cancelled nor played out.
     live: Option<TurnId>,
+    /// The reply that is silenced.
+    held: Option<TurnId>,
     ended: bool,
     events: u64,
     replies: u64,
     cancels: u64,
+    resumed: u64,
 }
 
 impl World {
@@ -82,10 +88,12 @@ impl World {
             newest_turn: None,
             newest_pause: PauseId(0),
             live: None,
+            held: None,
             ended: false,
             events: 0,
             replies: 0,
             cancels: 0,
+            resumed: 0,
         }
     }
 
@@ -184,6 +192,9 @@ impl World {
     }
 
     fn obey(&mut self, command: &Command) -> Result<(), String> {
+        if let (Some(held), Command::StartReply { .. } | Command::Say { .. }) = (self.held, command) {
+            return Err(format!("{command:?} while {held:?} is held"));
+        }
         match command {
             Command::AskFinal(pause) => {
                 if *pause <= self.newest_pause {
@@ -209,7 +220,20 @@ impl World {
                     return Err(format!("{turn:?} is cancelled, but the newest is {:?}", self.newest_turn));
                 }
                 self.live = None;
+                self.held = None;
                 self.cancels += 1;
+            }
+            Command::HoldReply(turn) => {
+                if self.newest_turn != Some(*turn) || self.held.is_some() {
+                    return Err(format!("{turn:?} is held, but the newest is {:?}", self.newest_turn));
+                }
+                self.held = Some(*turn);
+            }
+            Command::ResumeReply(turn) => {
+                if self.held.take() != Some(*turn) {
+                    return Err(format!("{turn:?} goes on without having been held"));
+                }
+                self.resumed += 1;
             }
             Command::HangUp(_) => self.ended = true,
             Command::CommitUtterance | Command::Notice(_) => {}
@@ -232,7 +256,7 @@ impl World {
         let older = u32::from(self.dice.random_bool(0.1));
         let turn = TurnId(self.newest_turn.map_or(0, |turn| turn.0.saturating_sub(older)));
         let pause = PauseId(self.newest_pause.0.saturating_sub(older));
-        let words = ["", "yes", "a tee time for four", "at nine, um", "five five five", "for", "no no no"];
+        let words = ["", "yes", "okay", "a tee time for four", "at nine, um", "five five five", "for", "no no no"];
         let text = (*words.choose(&mut self.dice).unwrap_or(&"")).to_owned();
         let span = Duration::from_millis(self.dice.random_range(0..4_000));
         match self.dice.random_range(0..100) {
