@@ -79,7 +79,7 @@ pub async fn run(
     };
     while stage.send_what_is_due().await.is_ok() {
         let takes_more = stage.tape.is_done() && stage.held.is_none();
-        let next_due = stage.next_due();
+        let next_due = stage.next_due(stage.context.clock.now());
         tokio::select! {
             biased;
             Some(control) = stage.egress.controls.recv() => if stage.obey(control).await.is_err() { return },
@@ -171,7 +171,7 @@ impl Stage {
                 return Ok(());
             }
             let now = self.context.clock.now();
-            if self.next_due() > now {
+            if self.next_due(now) > now {
                 return Ok(());
             }
             let end = self.with_playout(|playout| playout.end());
@@ -183,8 +183,7 @@ impl Stage {
     }
 
     /// When the next thing on the tape goes out; when there is none, when the carrier runs dry.
-    fn next_due(&self) -> CallTime {
-        let now = self.context.clock.now();
+    fn next_due(&self, now: CallTime) -> CallTime {
         let ahead = self.with_playout(|playout| playout.buffered(now));
         let lead = if self.tape.is_done() { Duration::ZERO } else { self.egress.lead };
         now + ahead.saturating_sub(lead)
