@@ -61,7 +61,7 @@ fn pages() -> Vec<Page> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !name.starts_with('.') && name != "target" && name != "corpus" {
+                if !name.starts_with('.') && name != "target" {
                     folders.push(path);
                 }
             } else if name.ends_with(".md") {

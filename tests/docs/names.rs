@@ -10,8 +10,8 @@ use crate::{Page, pages, root};
 /// Names with the look of a setting that belong to others.
 const FOREIGN: [&str; 4] = ["GOLF_BACKEND_TOKEN", "CARGO_TARGET_DIR", "RUSTC_BOOTSTRAP", "CARGO_INCREMENTAL"];
 
-/// Pages that speak of other programs' files and settings.
-const OF_OTHERS: [&str; 2] = ["tests/sdk/README.md", "fuzz/README.md"];
+/// Pages whose names are not all ours to look up: of other programs, and of what was.
+const NOT_OURS: [&str; 3] = ["tests/sdk/README.md", "fuzz/README.md", "CHANGELOG.md"];
 
 /// The first cell of every row of a page's tables.
 fn first_cells(page: &str) -> BTreeSet<String> {
@@ -70,9 +70,47 @@ fn unknown_names(page: &Page) -> Vec<String> {
 #[test]
 fn every_name_on_a_page_is_one_that_the_program_has() {
     let pages = pages();
-    let ours = pages.iter().filter(|page| !OF_OTHERS.contains(&page.name().as_str()));
+    let ours = pages.iter().filter(|page| !NOT_OURS.contains(&page.name().as_str()));
     let unknown: Vec<_> = ours.flat_map(unknown_names).collect();
     assert_eq!(unknown, Vec::<String>::new());
+}
+
+/// What `cargo` is told to run on a page: the option with a name, and where that is.
+fn cargo_targets(page: &Page) -> Vec<(String, String, bool)> {
+    let crates = ["", "pipeline/", "engines/", "testkit/", "examples/golf-backend/"];
+    let is_in = |folder: &str, name: &str| {
+        let places = crates.iter().flat_map(|path| ["", "/main"].map(|main| format!("{path}{folder}/{name}{main}.rs")));
+        places.into_iter().any(|path| root().join(path).is_file())
+    };
+    let packages: Vec<_> = crates.iter().map(|path| Page::read(&format!("{path}Cargo.toml")).text).collect();
+    // Other programs have options of these names, too.
+    let commands = page.text.lines().filter_map(|line| Some(&line[line.find("cargo ")?..]));
+    let words = commands.flat_map(str::split_whitespace).map(|word| word.trim_matches(['`', ',', ')', '.']));
+    let words: Vec<_> = words.collect();
+    let pairs = words.windows(2).filter_map(|pair| {
+        let name = pair[1];
+        let is_there = match pair[0] {
+            "--test" => is_in("tests", name),
+            "--bench" => is_in("benches", name),
+            "--example" => is_in("examples", name),
+            "-p" | "--package" => packages.iter().any(|text| text.contains(&format!("name = {name:?}"))),
+            _ => return None,
+        };
+        Some((pair[0].to_owned(), name.to_owned(), is_there))
+    });
+    pairs.collect()
+}
+
+#[test]
+fn whatever_a_page_tells_cargo_to_run_is_there() {
+    let mut found = 0;
+    for page in pages() {
+        for (option, name, is_there) in cargo_targets(&page) {
+            found += 1;
+            assert!(is_there, "{}: there is no {option} {name}", page.name());
+        }
+    }
+    assert!(found > 20, "only {found} were found");
 }
 
 #[test]
