@@ -1,6 +1,8 @@
 //! Settings, events, metrics, routes and paths that pages name.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
 
 use voice_gateway::config::settings_markdown;
 use voice_gateway::observability::events_markdown;
@@ -33,13 +35,18 @@ fn looks_like_an_event(word: &str, families: &BTreeSet<&str>) -> bool {
     })
 }
 
+/// A path that begins with one of our folders. What a build makes is not there before it.
+fn is_below_the_root(word: &str) -> bool {
+    let is_ours = |first: &str| !first.is_empty() && first != "target" && root().join(first).is_dir();
+    !word.contains(['<', '*', '…']) && word.split_once('/').is_some_and(|(first, _)| is_ours(first))
+}
+
 /// What is wrong with the names of a page.
 fn unknown_names(page: &Page) -> Vec<String> {
     let settings = first_cells(&settings_markdown());
     let observed = first_cells(&events_markdown());
     let families: BTreeSet<_> = observed.iter().filter_map(|name| Some(name.split_once('.')?.0)).collect();
-    let routes = std::fs::read_to_string(root().join("src/http/mod.rs")).unwrap();
-    let folders = ["src/", "pipeline/", "engines/", "testkit/", "tests/", "docs/", "docker/", "prompts/", "fuzz/"];
+    let routes = fs::read_to_string(root().join("src/http/mod.rs")).unwrap();
     let mut unknown = Vec::new();
     for quoted in page.quoted() {
         // `NAME=value`, `NAME=…` and lists of such.
@@ -54,7 +61,7 @@ fn unknown_names(page: &Page) -> Vec<String> {
                 || ["/healthz", "/readyz", "/metrics"].contains(&word)
             {
                 routes.contains(&format!("{word:?}"))
-            } else if folders.iter().any(|folder| word.starts_with(folder)) && !word.contains(['<', '*', '…']) {
+            } else if is_below_the_root(word) {
                 root().join(word).exists()
             } else {
                 true
@@ -77,12 +84,17 @@ fn every_name_on_a_page_is_one_that_the_program_has() {
 
 /// What `cargo` is told to run on a page: the option with a name, and where that is.
 fn cargo_targets(page: &Page) -> Vec<(String, String, bool)> {
-    let crates = ["", "pipeline/", "engines/", "testkit/", "examples/golf-backend/"];
+    let manifest: toml::Table = Page::read("Cargo.toml").text.parse().unwrap();
+    let crates = manifest["workspace"]["members"].as_array().unwrap();
+    let crates: Vec<_> = crates.iter().map(|path| root().join(path.as_str().unwrap())).collect();
     let is_in = |folder: &str, name: &str| {
-        let places = crates.iter().flat_map(|path| ["", "/main"].map(|main| format!("{path}{folder}/{name}{main}.rs")));
-        places.into_iter().any(|path| root().join(path).is_file())
+        let is_there = |path: &PathBuf| {
+            let path = path.join(folder).join(name);
+            path.with_extension("rs").is_file() || path.join("main.rs").is_file()
+        };
+        crates.iter().any(is_there)
     };
-    let packages: Vec<_> = crates.iter().map(|path| Page::read(&format!("{path}Cargo.toml")).text).collect();
+    let packages: Vec<_> = crates.iter().map(|path| fs::read_to_string(path.join("Cargo.toml")).unwrap()).collect();
     // Other programs have options of these names, too.
     let commands = page.text.lines().filter_map(|line| Some(&line[line.find("cargo ")?..]));
     let words = commands.flat_map(str::split_whitespace).map(|word| word.trim_matches(['`', ',', ')', '.']));
