@@ -31,7 +31,7 @@ fn looks_like_an_event(word: &str, families: &BTreeSet<&str>) -> bool {
     word.split_once('.').is_some_and(|(family, rest)| {
         families.contains(family)
             && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-            && !["rs", "toml", "md", "json", "jsonl", "wav", "yml"].contains(&rest)
+            && !["rs", "toml", "md", "json", "jsonl", "wav", "opus", "yml"].contains(&rest)
     })
 }
 
