@@ -57,23 +57,24 @@ impl Tool {
             problems.push("this name belongs to a built-in tool".to_owned());
         }
         let method = match file.method.as_str() {
-            "GET" => Method::GET,
-            "POST" => Method::POST,
-            "PUT" => Method::PUT,
-            "PATCH" => Method::PATCH,
-            "DELETE" => Method::DELETE,
+            "GET" => Some(Method::GET),
+            "POST" => Some(Method::POST),
+            "PUT" => Some(Method::PUT),
+            "PATCH" => Some(Method::PATCH),
+            "DELETE" => Some(Method::DELETE),
             other => {
                 problems.push(format!("method is {other:?}, but must be GET, POST, PUT, PATCH or DELETE"));
-                Method::GET
+                None
             }
         };
+        let is_get = method == Some(Method::GET);
         if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&file.timeout) {
             problems.push(format!("timeout is {:?}, but must be from 100ms to 60s", file.timeout));
         }
         if file.retries > 5 {
             problems.push(format!("retries is {}, but must be from 0 to 5", file.retries));
         }
-        if file.side_effect && method == Method::GET {
+        if file.side_effect && is_get {
             problems.push("a tool with side_effect cannot be a GET".to_owned());
         }
         let mut keep = |problem: String| problems.push(problem);
@@ -83,22 +84,22 @@ impl Tool {
         let path = PathTemplate::parse(&file.path).map_err(|problem| keep(format!("path: {problem}"))).ok();
         let body = file.body.as_ref().map(BodyTemplate::parse).transpose();
         let body = body.map_err(|problem| keep(format!("body: {problem}"))).ok();
-        if file.body.is_some() && method == Method::GET {
+        if file.body.is_some() && is_get {
             problems.push("a GET has no body".to_owned());
         }
         if let Some(schema) = &schema {
             schema.check(path.as_ref(), body.as_ref().and_then(Option::as_ref), &mut problems);
             // Where a template cannot be read, nobody knows what it uses.
             if let (Some(path), Some(body)) = (&path, &body) {
-                schema.check_all_used(path, body.as_ref(), method == Method::GET, &mut problems);
+                schema.check_all_used(path, body.as_ref(), is_get, &mut problems);
             }
         }
-        let (Some(schema), Some(validator), Some(path), Some(body), true) =
-            (schema, validator, path, body, problems.is_empty())
+        let (Some(method), Some(schema), Some(validator), Some(path), Some(body), true) =
+            (method, schema, validator, path, body, problems.is_empty())
         else {
             return Err(problems);
         };
-        let body = body.or_else(|| schema.rest(&path).filter(|_| method != Method::GET));
+        let body = body.or_else(|| schema.rest(&path).filter(|_| !is_get));
         Ok(Self {
             name: file.name,
             description: file.description,
