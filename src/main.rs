@@ -30,6 +30,10 @@ enum Command {
     /// Look at everything that can be wrong before a call is, and tell all of it at once.
     Check(command::check::CheckArgs),
     /// Make a call to a gateway, as Twilio would, and print both sides.
+    ///
+    /// Lines, recordings and keys come in the order in which they are written. Without any it says what is typed:
+    /// by hand at a terminal, or line by line out of a pipe, where each waits until the agent has finished.
+    /// /dtmf 123# presses keys, /hangup and the end of the input hang up, /help says this again.
     Call(Box<CallArgs>),
     /// Look after the weights of the local engines.
     Models {

@@ -25,7 +25,7 @@ use super::line::Line;
 use super::live::LiveCall;
 use super::stream::{self, Shared, StreamEnd};
 use super::twiml::{self, Stream, Verb};
-use super::webhook::Webhooks;
+use super::webhook::{Clients, Webhooks};
 use super::{PhoneSettings, settings::Faults};
 
 /// Events nobody has taken yet: more than half a minute of a busy call. When it is full the newest
@@ -44,19 +44,44 @@ const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Twilio's number for a callback or webhook that failed.
 const HTTP_FAILURE: u32 = 11_200;
 
-/// Makes calls.
-pub struct Phone;
+/// Makes any number of calls. The machine's certificates are read once for all of them.
+#[derive(Clone)]
+pub struct Phone {
+    dialer: Dialer,
+    clients: Clients,
+}
+
+impl std::fmt::Debug for Phone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Phone").finish_non_exhaustive()
+    }
+}
 
 impl Phone {
-    /// Calls a gateway. Returns when the media stream is open.
+    /// A phone that has called nobody yet.
+    ///
+    /// # Errors
+    /// This machine's certificates cannot be used.
+    pub fn new() -> Result<Self, PhoneError> {
+        Ok(Self { dialer: Dialer::new()?, clients: Clients::new()? })
+    }
+
+    /// Calls a gateway with a phone for this one call. Returns when the media stream is open.
     ///
     /// # Errors
     /// Says why there is no stream: nobody there, refused, wrong TwiML, or a busy line.
     pub async fn dial(settings: PhoneSettings) -> Result<LiveCall, PhoneError> {
+        Self::new()?.call(settings).await
+    }
+
+    /// Calls a gateway. Returns when the media stream is open.
+    ///
+    /// # Errors
+    /// As [`Phone::dial`].
+    pub async fn call(&self, settings: PhoneSettings) -> Result<LiveCall, PhoneError> {
         let entrance = Entrance::of(&settings)?;
         let sids = Sids::random();
-        let webhooks = Webhooks::new(&settings, &sids, entrance.url())?;
-        let dialer = Dialer::new()?;
+        let webhooks = Webhooks::new(self.clients.for_url(entrance.url()), &settings, &sids);
         let (events, events_rx) = mpsc::channel(EVENTS_CAPACITY);
         let shared = Arc::new(Shared {
             clock: CallClock::start(),
@@ -74,7 +99,7 @@ impl Phone {
             shared: Arc::clone(&shared),
             settings,
             webhooks,
-            dialer,
+            dialer: self.dialer.clone(),
             entrance,
             connected: Some(connected_tx),
             said: Vec::new(),

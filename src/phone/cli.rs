@@ -34,12 +34,9 @@ use self::voice::{Line, Voice, prepare};
 use super::report::{Format, Report};
 use super::script::Script;
 use super::transcript::Ear;
-use super::{PhoneSettings, wav};
+use super::{Phone, PhoneSettings, wav};
 
 /// Call a gateway as Twilio does, and talk to its agent.
-///
-/// Without --say, --wav, --interrupt and --dtmf it says what is typed: by hand at a terminal, or line by line
-/// out of a pipe. /dtmf 123# presses keys, /hangup and the end of the input hang up, /help lists these.
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Exit code: 0 when every call was answered and its script played to the end, 64 when a setting \
@@ -156,7 +153,8 @@ pub async fn run_to(
     let format = if args.json { Format::Json } else { Format::Text };
     let report = Mutex::new(Report::new(format, out));
     let stop = CancellationToken::new();
-    let making = Making { settings: args.settings(), patience: Duration::from_secs(args.patience), stop: &stop };
+    let phone = Phone::new()?;
+    let making = Making { phone, settings: args.settings(), patience: Duration::from_secs(args.patience), stop: &stop };
     let calls = async {
         if args.calls > 1 {
             let summary = make_all(&making, args.calls.into(), &lines, &stt, &report, format).await;

@@ -94,12 +94,7 @@ fn flags() -> [(&'static str, &'static str, ValueParser, &'static str); 4] {
             ValueParser::from(parse_interrupt),
             "Talk over the agent, this long after it begins: \"No, wait\"@1.5s",
         ),
-        (
-            "dtmf",
-            "KEYS",
-            ValueParser::from(parse_keys),
-            "Wait for the agent to finish, then press these keys: 1234#. Keys, lines and recordings come in the order in which they are written",
-        ),
+        ("dtmf", "KEYS", ValueParser::from(parse_keys), "Wait for the agent to finish, then press these keys: 1234#"),
     ]
 }
 

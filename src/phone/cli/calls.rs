@@ -48,6 +48,7 @@ pub(super) enum Act<'a> {
 
 /// How calls are made.
 pub(super) struct Making<'a> {
+    pub(super) phone: Phone,
     pub(super) settings: PhoneSettings,
     pub(super) patience: Duration,
     /// The user has heard enough.
@@ -79,7 +80,7 @@ pub(super) async fn make<W: Write>(
     ear: Option<Ear>,
     diary: &Diary<'_, W>,
 ) -> Made {
-    let mut live = match Box::pin(Phone::dial(making.settings.clone())).await {
+    let mut live = match Box::pin(making.phone.call(making.settings.clone())).await {
         Ok(live) => live,
         Err(error) => return Made::not_answered(call, error.into()),
     };
