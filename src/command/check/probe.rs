@@ -174,13 +174,9 @@ fn unreachable(error: &io::Error) -> Failure {
 
 /// Who holds the address of the carrier's listener.
 pub(super) async fn carrier_port(address: SocketAddr) -> Port {
-    let ask = |page: &'static str| async move { ask_local(address, page).await };
     match holder(address) {
         Some(port) => port,
-        None => match ask("readyz").await {
-            Some(answer) => ready(&answer).unwrap_or(Port::Other),
-            None => Port::Other,
-        },
+        None => ask_local(address, "readyz").await.as_ref().and_then(ready).unwrap_or(Port::Other),
     }
 }
 
