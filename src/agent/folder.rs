@@ -32,6 +32,7 @@ pub(super) fn built_in() -> Folder {
 }
 
 /// A folder that is no agent.
+#[derive(Debug)]
 pub(super) struct Broken {
     /// The agent's name, if the file can be read so far.
     pub(super) name: Option<String>,

@@ -51,11 +51,11 @@ fn folder(agent_toml: &str) -> folder::Folder {
 }
 
 fn desk() -> Agent {
-    folder(DESK).agent().ok().expect("it is as it should be")
+    folder(DESK).agent().unwrap()
 }
 
 fn problems(agent_toml: &str) -> Vec<String> {
-    let found = folder(agent_toml).agent().err().expect("something is wrong with it");
+    let found = folder(agent_toml).agent().unwrap_err();
     found.problems.into_iter().map(|problem| problem.message).collect()
 }
 
@@ -135,7 +135,7 @@ fn every_problem_of_an_agent_is_told_at_once() {
         .replace("type = \"integer\"", "type = \"whole\"");
     let mut broken = folder(&broken);
     broken.system_md = "{{ nonsense }}".to_owned();
-    let found = lines(&broken.agent().err().unwrap().problems);
+    let found = lines(&broken.agent().unwrap_err().problems);
     for words in [
         "timezone is \"Mars/Olympus\"",
         "\"555\" is not a number",
@@ -166,7 +166,7 @@ fn templates_and_schemas_must_agree() {
 #[test]
 fn without_a_body_template_the_arguments_outside_the_path_are_the_body() {
     let plain = DESK.replace("body = { date = \"{new_date?}\", players = \"{new_players?}\" }\n", "");
-    let agent = folder(&plain).agent().ok().unwrap();
+    let agent = folder(&plain).agent().unwrap();
     let arguments = json!({"confirmation_code": "A", "new_date": "2026-11-28"});
     let body = agent.tools[0].render_body(arguments.as_object().unwrap()).unwrap();
     assert_eq!(body, Some(json!({"new_date": "2026-11-28"})));
@@ -207,7 +207,7 @@ fn a_survey_gives_the_usable_agents_beside_the_problems_of_the_others() {
 fn english_has_many_tags() {
     let speaks = |tag: &str| {
         let agent = folder(&DESK.replace("timezone", &format!("language = {tag:?}\ntimezone"))).agent();
-        agent.ok().unwrap().speaks_english()
+        agent.unwrap().speaks_english()
     };
     assert!(["en", "en-US", "EN_gb"].into_iter().all(speaks));
     assert!(!["de", "enm", "es-US"].into_iter().any(speaks));

@@ -12,6 +12,7 @@ mod prompt;
 mod voice;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::pending;
 use std::io::Write;
 use std::path::PathBuf;
@@ -164,7 +165,7 @@ pub async fn run_to(
     };
     tokio::select! {
         done = Box::pin(calls) => done,
-        () = stop_at_ctrl_c(&stop) => pending().await,
+        never = stop_at_ctrl_c(&stop) => match never {},
     }
 }
 
@@ -187,7 +188,7 @@ async fn make_one<W: Write>(
 }
 
 /// The user has heard enough: everybody hangs up.
-async fn stop_at_ctrl_c(stop: &CancellationToken) {
+async fn stop_at_ctrl_c(stop: &CancellationToken) -> Infallible {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.cancel();
     }
