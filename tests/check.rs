@@ -249,6 +249,22 @@ async fn every_mistake_of_an_environment_is_told_in_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn vendors_are_asked_although_the_only_agent_cannot_be_used() {
+    let deepgram = deepgram();
+    let prompts = agents(&[("club", &[("America/Los_Angeles", "Mars/Olympus")])]);
+    let found = Found::by(&[
+        ("PROMPTS_DIR", prompts.path().to_str().unwrap()),
+        ("STT_VENDOR", "deepgram"),
+        ("TTS_VENDOR", "deepgram"),
+        ("DEEPGRAM_URL", &deepgram.url()),
+        ("DEEPGRAM_API_KEY", "not-the-key"),
+    ])
+    .await;
+    assert!(found.has("agents", "problem", "Mars/Olympus", ""), "{:#}", found.page);
+    assert!(found.has("vendors", "problem", "refuses the key for hearing", "DEEPGRAM_API_KEY"), "{:#}", found.page);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn problems_beside_the_settings_have_an_exit_code_of_their_own() {
     let prompts = agents(&[("club", &[("America/Los_Angeles", "Mars/Olympus")])]);
     let prompts = prompts.path().to_str().unwrap();

@@ -20,7 +20,7 @@ const READING_BACK: [&str; 5] = ["read", "repeat", "confirm", "yes", "agree"];
 /// An agent that can be used, and who works for it.
 pub(super) type Planned = (Arc<Agent>, Result<Plan, Vec<PlanProblem>>);
 
-/// Which vendors the agents get. `None` where a setting that decides it cannot be read.
+/// Which vendors the agents get.
 pub(super) fn plans(config: &Config, survey: &AgentSurvey) -> Vec<Planned> {
     survey.agents.iter().map(|agent| (Arc::clone(agent), Plan::of(config, agent))).collect()
 }
@@ -50,12 +50,18 @@ pub(super) fn judge(config: &Config, survey: &AgentSurvey, planned: &[Planned], 
 }
 
 fn about(agent: &Agent, plan: &Plan) -> String {
-    let hears: Vec<_> = plan.stt.iter().map(|vendor| stt_name(*vendor)).collect();
-    let thinks: Vec<_> = plan.llm.iter().map(|vendor| llm_name(*vendor)).collect();
-    let speaks: Vec<_> = plan.tts.iter().map(|vendor| tts_name(*vendor)).collect();
+    let hears = chain(&plan.stt, stt_name);
+    let thinks = chain(&plan.llm, llm_name);
+    let speaks = chain(&plan.tts, tts_name);
     let Agent { name, language, .. } = agent;
-    let (hears, thinks, speaks) = (hears.join(","), thinks.join(","), speaks.join(","));
     format!("{name} ({language}): hears by {hears}, thinks by {thinks}, speaks by {speaks}")
+}
+
+fn chain<V: Copy>(vendors: &[V], name: fn(V) -> &'static str) -> String {
+    match vendors {
+        [] => "a setting that cannot be read".to_owned(),
+        vendors => vendors.iter().map(|vendor| name(*vendor)).collect::<Vec<_>>().join(","),
+    }
 }
 
 fn judge_tools(config: &Config, agent: &Agent, plan: &Plan, findings: &mut Findings) {

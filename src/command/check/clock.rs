@@ -1,5 +1,7 @@
 //! The clock: tokens and signatures expire, and callers ask for today.
 
+use std::collections::BTreeSet;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,13 +21,14 @@ pub(super) struct Sample {
 }
 
 /// `zones` are those of the agents, whose names were looked up when the agents were read.
-pub(super) fn judge(now: Timestamp, zones: &[String], samples: &[Sample], findings: &mut Findings) {
+pub(super) fn judge(now: Timestamp, zones: &BTreeSet<&str>, samples: &[Sample], findings: &mut Findings) {
     let year = now.to_zoned(TimeZone::UTC).year();
     if !PLAUSIBLE_YEARS.contains(&year) {
         let what = format!("this machine's clock shows the year {year}");
         findings.object(Area::Clock, what, "set the clock, best by NTP");
     }
     if !zones.is_empty() {
+        let zones: Vec<_> = zones.iter().copied().collect();
         findings.fine(Area::Clock, format!("the agents' time zones are known: {}", zones.join(", ")));
     }
     let ahead = |sample: &Sample| sample.clocks.theirs.duration_until(sample.clocks.ours);
@@ -67,7 +70,7 @@ mod tests {
 
     fn judged(samples: &[Sample]) -> Vec<String> {
         let mut findings = Findings::default();
-        judge(now(), &[], samples, &mut findings);
+        judge(now(), &BTreeSet::new(), samples, &mut findings);
         findings.lines()
     }
 
@@ -93,7 +96,7 @@ mod tests {
     #[test]
     fn a_year_before_this_program_is_a_problem() {
         let mut findings = Findings::default();
-        judge("1970-01-01T00:00:09Z".parse().unwrap(), &["UTC".into()], &[], &mut findings);
+        judge("1970-01-01T00:00:09Z".parse().unwrap(), &BTreeSet::from(["UTC"]), &[], &mut findings);
         assert_eq!(findings.lines()[0], "problem this machine's clock shows the year 1970");
         assert_eq!(findings.lines()[1], "ok the agents' time zones are known: UTC");
     }

@@ -20,6 +20,7 @@ mod servers;
 mod settings;
 mod weights;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -97,8 +98,9 @@ async fn look(
     planned: Vec<Planned>,
 ) -> anyhow::Result<Findings> {
     let config = &survey.config;
-    let plans: Vec<Plan> = planned.iter().filter_map(|(_, plan)| plan.as_ref().ok().cloned()).collect();
-    let targets = if args.offline { Vec::new() } else { targets(&survey, &planned) };
+    let roles = roles(config, agents, &planned);
+    let plans: Vec<Plan> = roles.iter().map(|role| role.plan.clone()).collect();
+    let targets = if args.offline { Vec::new() } else { targets(&survey, &roles) };
     let weights = {
         let (config, wanted) = (config.clone(), vendors::wanted(config, &plans));
         spawn_blocking(move || weights::look(&config, wanted))
@@ -130,9 +132,7 @@ async fn look(
         }
     }
     let samples: Vec<_> = asked.iter().filter_map(sample).collect();
-    let mut zones: Vec<_> =
-        planned.iter().filter_map(|(agent, _)| agent.timezone.iana_name().map(str::to_owned)).collect();
-    zones.dedup();
+    let zones: BTreeSet<_> = planned.iter().filter_map(|(agent, _)| agent.timezone.iana_name()).collect();
     clock::judge(Timestamp::now(), &zones, &samples, &mut findings);
     Ok(findings)
 }
@@ -149,8 +149,29 @@ async fn operators_port(args: &CheckArgs, survey: &Survey) -> Option<Port> {
     if is_asked { Some(probe::operators_port(address).await) } else { None }
 }
 
+/// Somebody for whom vendors work.
+struct Role {
+    plan: Plan,
+    voice: String,
+}
+
+/// The agents; and where one of them cannot be used, whoever gets what the settings name, for that may be
+/// what is meant for it.
+fn roles(config: &Config, agents: &AgentSurvey, planned: &[Planned]) -> Vec<Role> {
+    let role = |(agent, plan): &Planned| {
+        let voice = agent.voice.clone().unwrap_or_default();
+        Some(Role { plan: plan.as_ref().ok()?.clone(), voice })
+    };
+    let mut roles: Vec<_> = planned.iter().filter_map(role).collect();
+    if !agents.problems.is_empty() || roles.len() < planned.len() {
+        let plan = Plan { stt: config.speech.stt.clone(), llm: config.llm.vendors(), tts: config.speech.tts.clone() };
+        roles.push(Role { plan, voice: String::new() });
+    }
+    roles
+}
+
 /// The servers that the settings and the agents name.
-fn targets(survey: &Survey, planned: &[Planned]) -> Vec<Target> {
+fn targets(survey: &Survey, roles: &[Role]) -> Vec<Target> {
     let config = &survey.config;
     let mut targets = Vec::new();
     if let Some(url) = &config.agent.backend_base_url
@@ -159,14 +180,14 @@ fn targets(survey: &Survey, planned: &[Planned]) -> Vec<Target> {
         targets.push(Target::Backend { url: url.clone(), token: config.agent.backend_token.clone() });
     }
     for vendor in [LlmVendor::Chat, LlmVendor::Chat2] {
-        let is_named = planned.iter().any(|(_, plan)| plan.as_ref().is_ok_and(|plan| plan.llm.contains(&vendor)));
+        let is_named = roles.iter().any(|role| role.plan.llm.contains(&vendor));
         if is_named && config.missing_for_llm(vendor).is_none() {
             targets.extend(chat_target(survey, vendor));
         }
     }
     if config.missing_for_deepgram().is_none() && survey.has_read(&["DEEPGRAM_URL", "DEEPGRAM_API_KEY"]) {
         let settings = Arc::new(parts::deepgram_settings(config));
-        targets.extend(deepgram_targets(&settings, planned));
+        targets.extend(deepgram_targets(&settings, roles));
     }
     if let Some(url) = &config.server.public_url
         && survey.has_read(&["PUBLIC_URL"])
@@ -190,7 +211,7 @@ fn chat_target(survey: &Survey, vendor: LlmVendor) -> Option<Target> {
 }
 
 /// Deepgram as an ear, and once for each of its voices.
-fn deepgram_targets(settings: &Arc<DeepgramSettings>, planned: &[Planned]) -> Vec<Target> {
+fn deepgram_targets(settings: &Arc<DeepgramSettings>, roles: &[Role]) -> Vec<Target> {
     let mut targets: Vec<Target> = Vec::new();
     let mut add = |task, endpoint: voice_pipeline::vendors::socket::Endpoint| {
         let is_known =
@@ -199,7 +220,7 @@ fn deepgram_targets(settings: &Arc<DeepgramSettings>, planned: &[Planned]) -> Ve
             targets.push(Target::Deepgram { task, endpoint });
         }
     };
-    for (agent, plan) in planned.iter().filter_map(|(agent, plan)| Some((agent, plan.as_ref().ok()?))) {
+    for Role { plan, voice } in roles {
         if plan.stt.contains(&SttVendor::Deepgram)
             && let Ok(ear) = DeepgramStt::new(Arc::clone(settings))
         {
@@ -208,7 +229,7 @@ fn deepgram_targets(settings: &Arc<DeepgramSettings>, planned: &[Planned]) -> Ve
         if plan.tts.contains(&TtsVendor::Deepgram)
             && let Ok(mouth) = DeepgramTts::new(Arc::clone(settings))
         {
-            add(DeepgramTask::Speak, mouth.endpoint(agent.voice.as_deref().unwrap_or_default()));
+            add(DeepgramTask::Speak, mouth.endpoint(voice));
         }
     }
     targets

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use voice_gateway::config::{EventsTarget, Survey};
+use voice_gateway::config::{EventsTarget, Problem, Survey};
 
 use super::finding::{Area, Findings};
 
@@ -10,6 +10,12 @@ const SEE: &str = "see docs/SETTINGS.md, or `voice-gateway settings`";
 
 /// What is right, after what is wrong.
 const BUT_MUST_BE: &str = ", but must be ";
+
+/// Before what stands against it.
+const BUT: &str = ", but ";
+
+/// How a warning of a name that nobody reads begins.
+const NO_SETTING: &str = "is not a setting";
 
 /// Where call events are to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,16 +51,32 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// What to do about a problem, from the words that say what is wrong.
+fn remedy(problem: &Problem) -> String {
+    let Problem { name, message } = problem;
+    if let Some((_, expected)) = message.split_once(BUT_MUST_BE) {
+        return format!("set {name} to {expected}");
+    }
+    match message.rsplit_once(BUT) {
+        Some((_, rule)) if rule.starts_with("must not ") => {
+            format!("change {name}, or the setting it is compared with")
+        }
+        Some((_, missing)) if missing.starts_with("neither ") => format!("set one of the two, or change {name}"),
+        Some((_, missing)) => match missing.strip_suffix(" is not set") {
+            Some(setting) => format!("set {setting}, or change {name}"),
+            None => SEE.to_owned(),
+        },
+        None => format!("change {name}; {SEE}"),
+    }
+}
+
 pub(super) fn judge(survey: &Survey, events: &EventsFile, findings: &mut Findings) {
     for problem in &survey.problems {
-        let remedy = match problem.message.split_once(BUT_MUST_BE) {
-            Some((_, expected)) => format!("set {} to {expected}", problem.name),
-            None => SEE.to_owned(),
-        };
-        findings.object(Area::Settings, problem.to_string(), remedy);
+        findings.object(Area::Settings, problem.to_string(), remedy(problem));
     }
     for warning in &survey.warnings {
-        findings.warn(Area::Settings, warning.to_string(), SEE);
+        let is_misspelt = warning.message.starts_with(NO_SETTING);
+        findings.warn(Area::Settings, warning.to_string(), if is_misspelt { "rename it, or unset it" } else { SEE });
     }
     if survey.problems.is_empty() {
         findings.fine(Area::Settings, "every setting can be used");
@@ -96,7 +118,20 @@ mod tests {
                 "warning PUBLC_URL is not a setting; did you mean PUBLIC_URL?",
             ]
         );
-        assert_eq!(found.remedies()[1], "set MAX_CALLS to a number from 1 to 10000");
+        assert_eq!(found.remedies()[1..], ["set MAX_CALLS to a number from 1 to 10000", "rename it, or unset it"]);
+    }
+
+    #[test]
+    fn settings_that_are_wrong_together_are_told_with_what_is_missing() {
+        let remedies = |settings: &[(&'static str, &'static str)]| {
+            judged(settings).remedies().into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(remedies(&[("STT_VENDOR", "deepgram")]), ["set DEEPGRAM_API_KEY, or change STT_VENDOR"]);
+        assert_eq!(remedies(&[("LLM_VENDOR", "chat")]), ["set one of the two, or change LLM_VENDOR"]);
+        let likely = remedies(&[("ENDPOINT_LIKELY", "0.9")]);
+        assert_eq!(likely, ["change ENDPOINT_LIKELY, or the setting it is compared with"]);
+        let same = remedies(&[("LISTEN_ADDR", "127.0.0.1:80"), ("ADMIN_ADDR", "127.0.0.1:80")]);
+        assert!(same[0].starts_with("change ADMIN_ADDR"), "{same:?}");
     }
 
     #[test]

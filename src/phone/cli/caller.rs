@@ -72,7 +72,7 @@ impl<W: Write> Caller<'_, W> {
     }
 
     /// Says what is typed, until the input or the call ends. A line out of a pipe waits for the agent to
-    /// finish, as a line of a script does; whoever types by hand talks whenever they like.
+    /// finish, as a step of a script does; whoever types by hand talks whenever they like.
     ///
     /// # Errors
     /// The call ended before a line of a pipe was said.
@@ -94,7 +94,12 @@ impl<W: Write> Caller<'_, W> {
             count += 1;
             let done = match Order::of(&line) {
                 Order::Nothing => Some(()),
-                Order::HangUp => return Ok(()),
+                Order::HangUp => {
+                    if !by_hand {
+                        self.wait_for_my_turn().await;
+                    }
+                    return Ok(());
+                }
                 Order::Help => {
                     self.note(|at| Entry::Note { at, what: HELP.to_owned() });
                     Some(())
