@@ -111,6 +111,12 @@ pub(crate) fn backend_settings(config: &Config, base_url: String) -> BackendSett
 
 /// The scripted agent of an agent's tools.
 pub(crate) fn forms(agent: &Agent) -> anyhow::Result<Forms> {
+    let compiled = Forms::compile(&forms_agent(agent));
+    compiled.with_context(|| format!("agent {} has no scripted form", agent.name))
+}
+
+/// What the scripted agent is made from.
+pub(crate) fn forms_agent(agent: &Agent) -> FormsAgent {
     let tools = agent.tools.iter().map(|tool| FormsTool {
         spec: ToolSpec {
             name: tool.name.clone(),
@@ -120,12 +126,7 @@ pub(crate) fn forms(agent: &Agent) -> anyhow::Result<Forms> {
         side_effect: tool.side_effect,
         annotations: tool.forms.clone(),
     });
-    let compiled = Forms::compile(&FormsAgent {
-        language: agent.language.clone(),
-        tools: tools.collect(),
-        annotations: agent.forms.clone(),
-    });
-    compiled.with_context(|| format!("agent {} has no scripted form", agent.name))
+    FormsAgent { language: agent.language.clone(), tools: tools.collect(), annotations: agent.forms.clone() }
 }
 
 /// How one of the chat-completions servers is asked. `asks_again`: nobody stands in for it.

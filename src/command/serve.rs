@@ -23,7 +23,7 @@ use voice_gateway::http::serve::{Listener, serve};
 use voice_gateway::observability::{EventHub, Metrics, init_tracing, jsonl, logs};
 
 use super::engines::{Engines, Wanted};
-use super::vendors::{Plan, Suppliers};
+use super::vendors::Suppliers;
 use super::{engines, parts, runtime, vendors};
 
 /// How long calls may take to say their closing line once the drain time is over.
@@ -172,7 +172,7 @@ fn observers(config: &Config, background: &mut JoinSet<()>) -> anyhow::Result<Ar
 
 /// Loads the engines that are wanted, opens a desk for every agent.
 async fn open(config: &Config, agents: &Agents, switchboard: &Switchboard) -> anyhow::Result<()> {
-    let plans = agents.all().iter().map(|agent| Plan::of(config, agent)).collect::<anyhow::Result<Vec<_>>>()?;
+    let plans = vendors::plans(config, agents.all())?;
     let engines = load_engines(config, vendors::wanted(config, &plans)).await?;
     let mut suppliers = Suppliers::new(config, engines)?;
     let mut desks = Vec::new();

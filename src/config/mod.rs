@@ -5,7 +5,7 @@
 //! its name, default, range and effect; [`settings_markdown`] writes docs/SETTINGS.md from that.
 //!
 //! What always holds:
-//! - a [`Config`] that exists is in range throughout, and its parts agree with one another;
+//! - a [`Config`] that was read is in range throughout, and its parts agree with one another;
 //! - no secret is part of an error, a warning or a `Debug` text.
 //!
 //! Not here: what the settings mean to the rooms that use them. `command::parts` hands each room its part.
@@ -73,9 +73,35 @@ impl fmt::Display for Warning {
     }
 }
 
+/// What an environment comes to, whether the gateway can start with it or not.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The settings. One that cannot be read stands at its default, so parts may disagree.
+    pub config: Config,
+    /// Why the gateway would not start.
+    pub problems: Vec<Problem>,
+    /// What looks wrong and does not stop it.
+    pub warnings: Vec<Warning>,
+    unread: Vec<&'static str>,
+}
+
+impl Survey {
+    /// Whether the values of these settings are what the environment says, not defaults in the place of
+    /// something that cannot be read.
+    pub fn has_read(&self, names: &[&str]) -> bool {
+        !self.unread.iter().any(|unread| names.contains(unread))
+    }
+}
+
 impl Config {
     /// Reads every setting. Fails with all problems, succeeds with all warnings.
     pub fn read(environment: &dyn Environment) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let Survey { config, problems, warnings, .. } = Self::survey(environment);
+        if problems.is_empty() { Ok((config, warnings)) } else { Err(ConfigErrors { problems }) }
+    }
+
+    /// Reads every setting and tells everything about it, for a check that goes on behind a problem.
+    pub fn survey(environment: &dyn Environment) -> Survey {
         let mut reader = Reader::new(environment);
         let config = Self {
             server: ServerSettings::read(&mut reader),
@@ -90,10 +116,10 @@ impl Config {
             observability: ObservabilitySettings::read(&mut reader),
         };
         config.check_together(&mut reader);
-        reader.finish()?;
+        let (problems, unread) = reader.finish();
         let mut warnings = misspelt(environment);
         warnings.extend(config.oddities());
-        Ok((config, warnings))
+        Survey { config, problems, warnings, unread }
     }
 
     /// Settings that are fine alone and wrong together.

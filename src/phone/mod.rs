@@ -31,6 +31,7 @@ mod settings;
 pub mod signature;
 pub mod speech_activity;
 mod stream;
+mod summary;
 mod transcript;
 pub mod twiml;
 pub mod wav;

@@ -134,6 +134,20 @@ pub(crate) fn book(agent: &FormsAgent) -> Result<Book, FormsError> {
     Ok(book)
 }
 
+/// What is wrong with an agent: for each tool the first mistake, and what shows only when they are seen together
+/// once each of them is right.
+pub(crate) fn problems(agent: &FormsAgent) -> Vec<FormsError> {
+    let lines = notes::<AgentNotes>(&agent.annotations, &At { tool: "(agent)", field: "forms" });
+    let confirm = lines.as_ref().map_or(&[][..], |lines| &lines.confirm);
+    let of_tools = agent.tools.iter().filter_map(|tool| form(tool, confirm).err());
+    let mut found: Vec<_> = of_tools.collect();
+    found.extend(lines.err());
+    if found.is_empty() {
+        found.extend(book(agent).err());
+    }
+    found
+}
+
 fn notes<T: serde::de::DeserializeOwned + Default>(json: &Json, at: &At<'_>) -> Result<T, FormsError> {
     if json.is_null() {
         return Ok(T::default());

@@ -104,6 +104,12 @@ impl Forms {
         Ok(Self { book: Arc::new(compile::book(agent)?) })
     }
 
+    /// What is wrong with an agent, for a check that goes on behind the first mistake: empty exactly when
+    /// [`Forms::compile`] succeeds.
+    pub fn problems(agent: &FormsAgent) -> Vec<FormsError> {
+        compile::problems(agent)
+    }
+
     /// The whole answer to a conversation, as events.
     fn events(&self, request: &LlmRequest) -> Vec<LlmEvent> {
         let plan = replay::plan(&self.book, request);
