@@ -5,16 +5,16 @@
 //! else claimed.
 
 use jiff::civil::Date;
+use voice_values::code::{almost_code, code_at, phone_at};
+use voice_values::count::count_at;
+use voice_values::date::{DateWish, date_at};
+use voice_values::name::{is_plain, name_in};
+use voice_values::number::{cardinal, is_pronoun};
+use voice_values::time::{TimeWish, is_quantity, time_at};
+use voice_values::words::{Word, text_at, text_before};
+use voice_values::{Kind, choice_in, email_in};
 
 use super::compile::Field;
-use super::values::code::{almost_code, code_at, phone_at};
-use super::values::count::count_at;
-use super::values::date::{DateWish, date_at};
-use super::values::name::{is_plain, name_in};
-use super::values::number::{cardinal, is_pronoun};
-use super::values::time::{TimeWish, is_quantity, time_at};
-use super::values::{Kind, choice_in, email_in};
-use super::words::{Word, text_at, text_before};
 
 /// Something said about an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,18 +11,19 @@
 use jiff::civil::{Date, Time};
 use serde_json::{Value as Json, json};
 
-use super::words::{Word, find};
+use crate::words::{Word, find};
 
-pub(crate) mod code;
-pub(crate) mod count;
-pub(crate) mod date;
-pub(crate) mod name;
-pub(crate) mod number;
-pub(crate) mod time;
+pub mod code;
+pub mod count;
+pub mod date;
+pub mod name;
+pub mod number;
+pub mod time;
+pub mod words;
 
 /// What an argument holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A day; ISO 8601 in arguments.
     Date,
     /// A time of day; `HH:MM` in arguments.
@@ -51,16 +52,16 @@ pub(crate) enum Kind {
 
 /// One entry of a list to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// As the schema's `enum` has it.
-    pub(crate) value: String,
+    pub value: String,
     /// What callers say for it.
-    pub(crate) phrases: Vec<Vec<String>>,
+    pub phrases: Vec<Vec<String>>,
 }
 
 /// A value of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// A day.
     Date(Date),
     /// A time of day.
@@ -75,7 +76,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// As it stands in a tool call.
-    pub(crate) fn to_json(&self) -> Json {
+    pub fn to_json(&self) -> Json {
         match self {
             Self::Date(date) => json!(date.to_string()),
             Self::Time(time) => json!(format!("{:02}:{:02}", time.hour(), time.minute())),
@@ -86,7 +87,7 @@ impl Value {
     }
 
     /// Reads what a tool call or a tool's result holds.
-    pub(crate) fn from_json(kind: &Kind, json: &Json) -> Option<Self> {
+    pub fn from_json(kind: &Kind, json: &Json) -> Option<Self> {
         match kind {
             Kind::Date => json.as_str()?.get(..10)?.parse().ok().map(Self::Date),
             Kind::Time | Kind::WindowStart | Kind::WindowEnd => clock_text(json.as_str()?).map(Self::Time),
@@ -98,21 +99,21 @@ impl Value {
 }
 
 /// Reads `HH:MM` (and `HH:MM:SS`), alone or behind a date.
-pub(crate) fn clock_text(text: &str) -> Option<Time> {
+pub fn clock_text(text: &str) -> Option<Time> {
     let clock = text.split_once('T').map_or(text, |(_, clock)| clock);
     let (hour, rest) = clock.split_once(':')?;
     Time::new(hour.parse().ok()?, rest.get(..2)?.parse().ok()?, 0, 0).ok()
 }
 
 /// The choice named in `words`: the longest phrase wins.
-pub(crate) fn choice_in(words: &[Word], choices: &[Choice]) -> Option<(String, std::ops::Range<usize>)> {
+pub fn choice_in(words: &[Word], choices: &[Choice]) -> Option<(String, std::ops::Range<usize>)> {
     let named = choices.iter().flat_map(|choice| choice.phrases.iter().map(move |phrase| (choice, phrase)));
     let hits = named.filter_map(|(choice, phrase)| Some((choice, phrase.len(), find(words, phrase)?)));
     hits.max_by_key(|(_, length, _)| *length).map(|(choice, length, at)| (choice.value.clone(), at..at + length))
 }
 
 /// An e-mail address written out, or said as "sarah dot j at example dot com".
-pub(crate) fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String> {
+pub fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String> {
     let written = text.split_whitespace().map(|piece| piece.trim_matches(|c: char| !c.is_alphanumeric()));
     if let Some(found) = written.into_iter().find(|piece| is_email(piece)) {
         return Some(found.to_lowercase());
@@ -148,8 +149,8 @@ fn is_email(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     #[test]
     fn reads_email_addresses() {
