@@ -5,7 +5,7 @@
 //! is a code. A code said without its fixed first letters ("4821", typed on the keypad) gets them from the
 //! annotation.
 
-use super::number::{cardinal, digit, homophone, is_digits, tens, word_value};
+use crate::number::{cardinal, digit, homophone, is_digits, tens, word_value};
 use crate::words::{Word, text_at};
 
 /// What a code looks like.
@@ -162,7 +162,7 @@ fn piece(words: &[Word], at: usize, loose: bool) -> Option<(String, usize)> {
         return Some((value.to_string(), 1));
     }
     // Two or three letters run together: "GV".
-    let initials = ascii && word.len() <= 3 && !word.is_empty() && !super::name::is_plain(word);
+    let initials = ascii && word.len() <= 3 && !word.is_empty() && !crate::name::is_plain(word);
     initials.then(|| (word.to_uppercase(), 1))
 }
 
@@ -201,6 +201,16 @@ pub fn phone_at(words: &[Word], at: usize, loose: bool) -> Option<(String, usize
         let all_digits = said.bytes().all(|b| b.is_ascii_digit());
         (all_digits && (7..=15).contains(&said.len())).then(|| (said, end - at))
     })
+}
+
+/// A number with its country code, when the agent's numbers have one.
+pub fn international(digits: &str, prefix: &str) -> String {
+    let code = prefix.trim_start_matches('+');
+    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
+        let plus = if prefix.is_empty() { "" } else { "+" };
+        return format!("{plus}{digits}");
+    }
+    format!("{prefix}{}", digits.trim_start_matches('0'))
 }
 
 /// What a recogniser writes for the name of a letter.

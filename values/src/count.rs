@@ -3,9 +3,9 @@
 //! Recognisers write "to", "too" and "for" for small numbers. They count as numbers behind "for", "party
 //! of" and the like when the words around them leave no other reading, or when a count was asked for.
 
-use super::date::is_date_word;
-use super::number::{cardinal, homophone, is_pronoun, word_value};
-use super::time::is_quantity;
+use crate::date::is_date_word;
+use crate::number::{cardinal, homophone, is_pronoun, word_value};
+use crate::time::is_quantity;
 use crate::words::{Word, says, text_at, text_before};
 
 const PEOPLE: [&str; 20] = [
@@ -172,7 +172,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     let is_clock = matches!(next, "am" | "pm" | "oclock" | "a" | "p" | "hundred" | "past" | "minutes")
         || word_value(next).is_some_and(|value| value >= 10)
         || says(words, after, &["in", "the"])
-        || !misheard && super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
+        || !misheard && crate::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
     if is_clock || (!is_unit && is_quantity(words, after) && next != "of") {
         return None;
     }

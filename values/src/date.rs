@@ -10,7 +10,7 @@
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
 
-use super::number::{cardinal, is_digits, is_pronoun, ordinal};
+use crate::number::{cardinal, is_digits, is_pronoun, ordinal};
 use crate::words::{Word, says, text_at, text_before};
 
 /// What a date phrase means.

@@ -1,23 +1,57 @@
-//! What callers fill forms with: kinds of values, and the grammars that find them in speech.
+//! Values as people say them: dates, times, counts, names, codes, phone numbers, e-mail addresses and
+//! choices, read from a sentence or from a whole string.
 //!
-//! Every grammar is a pure function from words (and, for dates, today) to what they mean and how many
-//! words it took. A grammar's `loose` mode is for the answer to its own question, where a bare or
-//! misheard number is enough; in its strict mode the words can mean nothing else.
+//! [`read`] takes a string that is one value and nothing else, such as an argument somebody filled in
+//! with "next Friday". The modules hold the grammars under it, which find a value inside a sentence: pure
+//! functions from [`words`] (and, for dates, today) to what they mean and how many words it took.
+//!
+//! - A grammar's *loose* mode is for the answer to its own question, where a bare or misheard number is
+//!   enough ("nine", "for"); in its *strict* mode the words can mean nothing else ("at nine", "for four
+//!   people"). [`read`] is loose, since it is told the kind.
+//! - No input panics, and a value written with [`Value::to_text`] reads back as itself.
 //!
 //! No kept crate serves here: the ones for date and time phrases read a whole string into a date, while
 //! these have to be found inside a sentence, know the opening hours, and forgive a recogniser's "for" and
-//! "to". So the grammars are our own.
+//! "to". So the grammars are our own. They are English.
+//!
+//! # What is understood as what
+//!
+//! **Dates.** "Today" is the date of [`Context::now`], in the agent's time zone and not in UTC; a timestamp
+//! with an offset is seen in that zone too. A weekday, alone or with "this", is its next occurrence, today
+//! included. "Next Friday" is the Friday of the calendar week after this one, weeks beginning on Monday: on
+//! a Monday it is eleven days ahead, on a Sunday five. "Friday week" is a week after "Friday". "The 28th" is the
+//! next 28th, and a month and a day without a year are their next occurrence. Numbers are month first
+//! ("11/28"), and a year of two digits is of this century ("11/28/26" is in 2026). "This weekend", and a weekday that
+//! does not fit its date, are a choice of two days; "June 31st" is no day at all.
+//!
+//! **Times.** "Noon" and "midday" are 12:00, "midnight" is 00:00; "half past nine" and "half nine" are
+//! 9:30, "quarter to nine" is 8:45. "In the morning", "pm" and the like decide the half of the day. A bare hour is the
+//! one inside the opening range, if only one of its two readings is; otherwise 7 to 11 are in the morning,
+//! 12 and 1 to 6 in the afternoon, and 7 to 9 are asked back when both readings are inside the range.
+//! `HH:MM` with two digits for the hour, alone in a string, is on the 24 hour clock.
+//!
+//! **Codes** are read character by character: letter names ("gee"), the spelling alphabet ("golf"), "G as in golf",
+//! "double four", and numbers of several digits ("forty-eight twenty-one"); "oh" is zero or the letter, as
+//! the shape wants it. Fixed first letters that were left out or misheard are put in. **Phone numbers** are 7 to 15 digits; one
+//! without a country code gets the agent's, without the national zero.
+//!
+//! **Counts** are of people or of the agent's own units: "me and my wife" is 2, "a foursome" 4. **Names**
+//! are what is left behind a cue ("it's under …") or, loosely, when everyday words are taken away; spelled letters win over
+//! the word before them.
 
 use jiff::civil::{Date, Time};
 use serde_json::{Value as Json, json};
 
 use crate::words::{Word, find};
 
+pub use read::{Context, read};
+
 pub mod code;
 pub mod count;
 pub mod date;
 pub mod name;
 pub mod number;
+mod read;
 pub mod time;
 pub mod words;
 
@@ -86,6 +120,14 @@ impl Value {
         }
     }
 
+    /// As text: `2026-11-28`, `09:00`, `4`, `true`, `GV4821`.
+    pub fn to_text(&self) -> String {
+        match self.to_json() {
+            Json::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+
     /// Reads what a tool call or a tool's result holds.
     pub fn from_json(kind: &Kind, json: &Json) -> Option<Self> {
         match kind {
@@ -140,7 +182,7 @@ pub fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String> {
     Some(format!("{local}@{domain}")).filter(|email| is_email(email))
 }
 
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(local, domain)| {
         let inner = domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && rest.len() >= 2);
         !local.is_empty() && inner && !domain.contains('@') && text.len() <= 254

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::date::is_date_word;
-use super::number::{is_digits, ordinal, word_value};
+use crate::date::is_date_word;
+use crate::number::{is_digits, ordinal, word_value};
 use crate::words::{Word, phrase, text_at};
 
 /// Most words a name has.

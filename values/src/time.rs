@@ -10,7 +10,7 @@
 
 use jiff::civil::{Time, time};
 
-use super::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
 use crate::words::{Word, says, text_at, text_before};
 
 /// The half of the day.
@@ -147,7 +147,7 @@ pub fn is_quantity(words: &[Word], after: usize) -> bool {
             | "across"
             | "plus"
     );
-    let weekday = next.ends_with("days") && super::date::is_date_word(next);
+    let weekday = next.ends_with("days") && crate::date::is_date_word(next);
     !broken
         && !not_noun
         && !weekday
