@@ -156,7 +156,13 @@ fn leads(word: &str) -> bool {
     )
 }
 
-fn whole_name(text: &str, words: &[Word]) -> Option<String> {
+fn whole_name(text: &str, said: &[Word]) -> Option<String> {
+    let name = only_name(text, said)?;
+    // Letters that change with every capitalisation are nobody's name.
+    (only_name(&name, &words(&name))? == name).then_some(name)
+}
+
+fn only_name(text: &str, words: &[Word]) -> Option<String> {
     let (name, span) = name_in(text, words, &|_| true, true)?;
     let rest = words.iter().enumerate().filter(|(at, _)| !span.contains(at));
     rest.into_iter().all(|(_, word)| is_plain(&word.text)).then_some(name)
