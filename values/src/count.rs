@@ -17,6 +17,7 @@ const PEOPLE: [&str; 20] = [
 /// counted; `loose`: a count was asked for, so a bare "four" is one.
 pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
     me_and(words, at)
+        .or_else(|| accompanied(words, at))
         .or_else(|| party_of_words(words, at))
         .or_else(|| with_unit(words, at, units))
         .or_else(|| cued(words, at, units))
@@ -24,7 +25,13 @@ pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Opt
 }
 
 fn party_of_words(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const PHRASES: [(&[&str], u64); 21] = [
+    const PHRASES: [(&[&str], u64); 27] = [
+        (&["nobody", "else"], 1),
+        (&["no", "one", "else"], 1),
+        (&["play", "alone"], 1),
+        (&["playing", "alone"], 1),
+        (&["single", "for"], 1),
+        (&["singles"], 1),
         (&["just", "me"], 1),
         (&["only", "me"], 1),
         (&["just", "myself"], 1),
@@ -72,7 +79,9 @@ fn me_and(words: &[Word], at: usize) -> Option<(u64, usize)> {
         let and_i = says(words, start + used, &["and", "i"])
             || says(words, start + used, &["and", "me"])
             || says(words, start + used, &["and", "myself"]);
-        return and_i.then_some((others + 1, lead + used + 2));
+        let more = companions(words, start + used + 2).filter(|_| text_at(words, start + used + 2) == "and");
+        let (more, took) = more.unwrap_or_default();
+        return and_i.then_some((others + 1 + more, lead + used + 2 + took));
     }
     if !matches!(text_at(words, start), "me" | "myself" | "i") {
         return None;
@@ -83,18 +92,45 @@ fn me_and(words: &[Word], at: usize) -> Option<(u64, usize)> {
     Some((others + 1, lead + 1 + used))
 }
 
+/// "With my wife", "with two friends": the caller comes too.
+fn accompanied(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    if text_at(words, at) != "with" || text_at(words, at + 1) == "the" {
+        return None;
+    }
+    let (others, used) = companions(words, at)?;
+    Some((others + 1, used))
+}
+
+/// Whether the words at `at` are only about who comes along, so that a count of all wins over them.
+pub fn is_company(words: &[Word], at: usize) -> bool {
+    text_at(words, at) == "with"
+}
+
 /// People named one after the other: "and my wife", "two friends", "a buddy", "plus three".
 fn companions(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const SOMEBODY: [&str; 8] = ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child"];
+    const SOMEBODY: [&str; 11] =
+        ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
     const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
     let (mut total, mut used) = (0, 0);
     while used < 24 {
         let link = usize::from(matches!(text_at(words, at + used), "and" | "plus" | "with"));
         let here = at + used + link;
         let (count, took) = match text_at(words, here) {
+            "a" | "another" if text_at(words, here + 1) == "couple" && text_at(words, here + 2) != "of" => (2, 2),
+            "my" | "our" | "the" if word_value(text_at(words, here + 1)).is_some_and(|many| many < 20) => {
+                let many = word_value(text_at(words, here + 1)).unwrap_or(1);
+                let kind = text_at(words, here + 2);
+                if kind.is_empty()
+                    || kind == "year"
+                    || text_at(words, here) == "the" && !kind.ends_with('s') && !PEOPLE.contains(&kind)
+                {
+                    break;
+                }
+                (many, 3)
+            }
             "my" if !text_at(words, here + 1).is_empty() => {
-                let many = word_value(text_at(words, here + 1)).filter(|many| *many < 20);
-                (many.unwrap_or(1), 2 + usize::from(many.is_some()))
+                let old = says(words, here + 2, &["year", "old"]);
+                if old { break } else { (1, 2) }
             }
             "a" | "another" | "one" if SOMEBODY.contains(&text_at(words, here + 1)) => (1, 2),
             _ => match cardinal(words, here) {
@@ -146,6 +182,12 @@ fn with_unit(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)
         total += more;
         end += 1 + took + unit_words(end + 1 + took);
     }
+    if text_at(words, end) == "plus"
+        && let Some((more, took)) = companions(words, end)
+    {
+        total += more;
+        end += took;
+    }
     Some((total, end - at))
 }
 
@@ -157,6 +199,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
         }
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
         ("for", _) => 1,
+        ("only" | "just", _) if cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) => 1,
         _ => return None,
     };
     let lead = lead + usize::from(lead == 2 && says(words, at, &["there", "will", "be"]));
@@ -208,7 +251,8 @@ fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
         return None;
     }
     let (count, used) = cardinal(words, at).or_else(|| {
-        let alone = words.len() <= 2 || words.get(at).is_some_and(|word| word.ends_clause);
+        // "Can he play too?" counts nobody.
+        let alone = words.len() <= 2 || at == 0 && words.get(at).is_some_and(|word| word.ends_clause);
         let heard_as = homophone(text_at(words, at)).filter(|_| alone);
         // On its own a clipped "two" comes out as these.
         let clipped = || (words.len() == 1 && matches!(text_at(words, at), "till" | "tool" | "chew")).then_some(2);
@@ -269,6 +313,15 @@ mod tests {
             ("a couple of people", 2),
             ("four golfers", 4),
             ("for 1000000 people", 1_000_000),
+            ("three of us plus my son", 4),
+            ("me, my wife and the two kids", 4),
+            ("it's me, my wife and our two boys", 4),
+            ("my wife and I and another couple", 4),
+            ("with one friend", 2),
+            ("with my wife", 2),
+            ("with two friends", 3),
+            ("nobody else", 1),
+            ("it's only three", 3),
         ] {
             assert_eq!(first(text, false), Some(expected), "{text}");
         }
@@ -299,6 +352,9 @@ mod tests {
             "for June 3rd",
             "me too",
             "what is there for kids",
+            "with my nine year old",
+            "just two thirty",
+            "with the two of those",
         ] {
             assert_eq!(first(text, false), None, "{text}");
         }

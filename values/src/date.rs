@@ -20,6 +20,8 @@ pub enum DateWish {
     On(Date),
     /// One of these days; the caller has to say which.
     Either(Vec<Date>),
+    /// So many days after the day that was named before: "the day after", "the same day".
+    Later(i64),
     /// A week, not a day.
     Week,
     /// There is no such day.
@@ -52,14 +54,37 @@ pub fn only_weekday(words: &[Word]) -> bool {
     named > 0 && words.iter().all(|word| lead(&word.text) || weekday(&word.text).is_some())
 }
 
+/// Days that count from the one named before.
+const LATER: [(&[&str], i64); 15] = [
+    (&["the", "day", "after", "that"], 1),
+    (&["the", "day", "after"], 1),
+    (&["a", "day", "later"], 1),
+    (&["one", "day", "later"], 1),
+    (&["the", "next", "day"], 1),
+    (&["the", "following", "day"], 1),
+    (&["two", "days", "later"], 2),
+    (&["the", "day", "before"], -1),
+    (&["a", "day", "earlier"], -1),
+    (&["one", "day", "earlier"], -1),
+    (&["a", "week", "later"], 7),
+    (&["the", "week", "after"], 7),
+    (&["the", "following", "week"], 7),
+    (&["a", "week", "earlier"], -7),
+    (&["same", "day"], 0),
+];
+
 /// "today", "tomorrow", "in three days", "a week from Saturday", "this weekend", Christmas.
 fn relative(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)> {
-    const PHRASES: [(&[&str], i64); 9] = [
+    const PHRASES: [(&[&str], i64); 13] = [
         (&["the", "day", "after", "tomorrow"], 2),
         (&["day", "after", "tomorrow"], 2),
         (&["a", "week", "from", "today"], 7),
         (&["a", "week", "from", "tomorrow"], 8),
         (&["a", "week", "today"], 7),
+        (&["today", "week"], 7),
+        (&["tomorrow", "week"], 8),
+        (&["a", "week", "tomorrow"], 8),
+        (&["a", "week", "on", "tomorrow"], 8),
         (&["today"], 0),
         (&["tonight"], 0),
         (&["tomorrow"], 1),
@@ -79,6 +104,21 @@ fn relative(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)>
             return Some((DateWish::Either(vec![saturday, plus_days(saturday, 1)?]), phrase.len()));
         }
     }
+    if says(words, at, &["next", "week"]) && at >= 2 && text_at(words, at - 2) == "same" {
+        return Some((DateWish::Later(7), 2));
+    }
+    for (lead, shift) in [(&["the", "day", "after"][..], 1), (&["day", "after"], 1), (&["the", "day", "before"], -1)] {
+        if says(words, at, lead)
+            && let Some((DateWish::On(day), used)) = date_at(words, at + lead.len(), today, false)
+        {
+            return Some((DateWish::On(plus_days(day, shift)?), lead.len() + used));
+        }
+    }
+    for (phrase, days) in LATER {
+        if says(words, at, phrase) {
+            return Some((DateWish::Later(days), phrase.len()));
+        }
+    }
     for phrase in [&["next", "week"][..], &["this", "week"], &["later", "this", "week"]] {
         if says(words, at, phrase) {
             return Some((DateWish::Week, phrase.len()));
@@ -89,7 +129,7 @@ fn relative(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)>
     {
         return Some((DateWish::On(plus_days(day, 7)?), used + 3));
     }
-    in_so_many(words, at, today).or_else(|| holiday(words, at, today))
+    in_so_many(words, at, today).or_else(|| holiday(words, at, today)).or_else(|| counted_weekday(words, at, today))
 }
 
 /// "in three days", "in two weeks", "two weeks from today", "two weeks from Saturday".
@@ -119,6 +159,22 @@ fn in_so_many(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize
         _ => return None,
     };
     Some((DateWish::On(plus_days(from, days)?), lead + used + 1 + took))
+}
+
+/// "The second Saturday in December", "the last Friday of January".
+fn counted_weekday(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)> {
+    let the = usize::from(text_at(words, at) == "the");
+    let (nth, took) = match text_at(words, at + the) {
+        "last" => (-1, 1),
+        _ => ordinal(words, at + the).and_then(|(nth, took)| Some((i8::try_from(nth).ok()?, took)))?,
+    };
+    let day = weekday(text_at(words, at + the + took))?;
+    let link = at + the + took + 1;
+    let month = month(text_at(words, link + 1)).filter(|_| matches!(text_at(words, link), "in" | "of"))?;
+    let counted = |year: i16| Date::new(year, month, 1).ok()?.nth_weekday_of_month(nth, day).ok();
+    let this_year = counted(today.year()).filter(|day| *day >= today);
+    let day = this_year.or_else(|| counted(today.year().checked_add(1)?));
+    Some((named(day), the + took + 3))
 }
 
 fn holiday(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)> {
@@ -402,10 +458,17 @@ mod tests {
             ("2026-11-28", 11, 28),
             ("November 28th 2026", 11, 28),
             ("Thanksgiving", 11, 26),
+            ("the day after Thanksgiving", 11, 27),
+            ("the day before Saturday", 11, 27),
+            ("tomorrow week", 12, 1),
+            ("a week tomorrow", 12, 1),
+            ("the second Saturday in December", 12, 12),
+            ("the last Friday of January", 1, 29),
             ("Christmas Eve", 12, 24),
         ] {
             let (wish, used) = read(text).unwrap_or_else(|| panic!("{text} is no date"));
-            assert_eq!(wish, DateWish::On(date(2026, month, day)), "{text}");
+            let year = if month < 11 { 2027 } else { 2026 };
+            assert_eq!(wish, DateWish::On(date(year, month, day)), "{text}");
             assert_eq!(used, words(text).len(), "{text}");
         }
     }
@@ -437,6 +500,8 @@ mod tests {
         assert_eq!(read("June 31st").map(|f| f.0), Some(DateWish::Impossible));
         assert_eq!(read("13/45").map(|f| f.0), Some(DateWish::Impossible));
         assert_eq!(read("next week").map(|f| f.0), Some(DateWish::Week));
+        assert_eq!(read("the day after").map(|f| f.0), Some(DateWish::Later(1)));
+        assert_eq!(date_at(&words("same time next week"), 2, date(2026, 11, 23), false), Some((DateWish::Later(7), 2)));
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub mod count;
 pub mod date;
 pub mod name;
 pub mod number;
+mod plain;
 mod read;
 pub mod time;
 pub mod words;

@@ -4,17 +4,18 @@
 //! and dates are taken away; the read-back lets the caller put it right. Spelled letters win over the
 //! recogniser's guess: "Johnson, J O H N S O N".
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::date::is_date_word;
 use crate::number::{is_digits, ordinal, word_value};
-use crate::words::{Word, phrase, text_at};
+use crate::plain::{is_everyday, is_surname_too};
+use crate::words::{Word, phrase, text_at, text_before};
 
 /// Most words a name has.
 const MOST_WORDS: usize = 4;
 
-const CUES: [&str; 23] = [
+const CUES: [&str; 24] = [
+    "name",
     "the last name is",
     "last name is",
     "last name",
@@ -43,28 +44,6 @@ const CUES: [&str; 23] = [
 /// Cues that only count when a name was asked for: "I'm late" is no name otherwise.
 const LOOSE_CUES: [&str; 5] = ["im", "i am", "its", "it is", "thats"];
 
-/// Everyday words that are nobody's name.
-const PLAIN: &str = "a about actually add after afternoon again ah all already also alright always am an and another any anyone \
-anything are around as ask asked at available away back bad bag be because been before being best better between big book booked \
-booking both busy but by bye call called can cancel cant card case change check close club code come confirm correct cost could \
-couple course day days definitely did didnt different do does doesnt doing done dont down each earlier early easy either else end \
-enough even evening ever every everyone everything exactly excuse far few find fine first for forget four free from fun get give \
-go going gonna good goodbye got great guess had happen has have havent he hear heard hello help her here hey hi hiya him his hold holes \
-hour hours how huh i id idea if ill im in instead into is isnt it its ive just keep know last late later least leave less let lets \
-like listen little long look looking lot lots make many may maybe me mean mhm middle mind mine minute minutes mm moment money more morning most \
-move much must my myself name need never new next nice no nobody none noon nope not nothing now number o oclock of off oh ok okay \
-old on once one ones only open opening or other our out over pardon part party pay people perfect perhaps person phone pick place play playing \
-player players please pm possible price probably problem put question quick quite rather ready real really remember repeat \
-reservation reserve right round same saturday saw say said says second see seems send set she should show since slot slow so some somebody someone \
-something soon sorry sounds speak spell spelled spelling start still stop stuff sure sunday take talk tee tell than thank thanks that thats the their them then there \
-theres these they thing things think this those though thought through time times to today together told tomorrow tonight too took \
-try twice two uh uhh um umm under understand until up us use used very wait wanna want wanted was wasnt way we wed week weekend well went were weve what whatever \
-whats when whens where wheres which while who whole whos whose why will with without wont word words work works worry would wouldnt wow wrong yea yeah year yep yes \
-yesterday yet you youd youll your youre yours yup afternoon apologies confused hmm hm er eh er erm ahem huhu mister sir maam miss mrs mr ms \
-yours cheers bit big small also calling caller agent machine robot human manager staff operator representative assistant voice bot computer shop";
-
-static PLAIN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| PLAIN.split_ascii_whitespace().collect());
-
 static CUE_WORDS: LazyLock<Vec<(bool, Vec<String>)>> = LazyLock::new(|| {
     let read = |loose: bool| move |cue: &&str| (loose, phrase(cue));
     CUES.iter().map(read(false)).chain(LOOSE_CUES.iter().map(read(true))).collect()
@@ -76,13 +55,19 @@ pub type Found = (String, std::ops::Range<usize>);
 /// The name in `words`, if one is said. `free` tells which words nothing else has claimed; `loose`: a
 /// name was asked for.
 pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: bool) -> Option<Found> {
-    let from = after_cue(words, loose);
+    let said = Said { text, words, free };
+    let from = said.after_cue(loose).or_else(|| said.introduced());
     let start = from.unwrap_or(0);
-    if from.is_none() && !loose {
+    let spelled = (start..words.len()).filter(|at| free(*at)).find_map(|at| said.spelled_at(at));
+    // Four letters in a row spell a name, asked for or not.
+    let spells = spelled.as_ref().is_some_and(|(letters, _)| letters.chars().count() > 3);
+    if from.is_none() && !loose && !spells {
         return None;
     }
-    let spelled = (start..words.len()).filter(|at| free(*at)).find_map(|at| spelled_at(words, at));
-    let run = longest_run(words, start, free, from.is_some());
+    let run = match from {
+        Some(from) => said.run_behind_cue(from),
+        None => said.longest_run().filter(|run| spells || said.is_mostly(run)).or_else(|| said.lone_surname()),
+    };
     match (spelled, run) {
         (Some((letters, place)), Some(run)) => {
             let before = words_text(text, words, &run);
@@ -95,53 +80,167 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
     }
 }
 
-/// Where the name starts behind the last cue.
-fn after_cue(words: &[Word], loose: bool) -> Option<usize> {
-    let ends = CUE_WORDS.iter().filter(|(only_loose, _)| loose || !only_loose).filter_map(|(_, cue)| {
-        let at = words.windows(cue.len()).rposition(|run| run.iter().zip(cue).all(|(word, cue)| word.text == *cue))?;
-        let end = at + cue.len();
-        let end = end + usize::from(matches!(text_at(words, end), "is" | "mr" | "mrs" | "ms" | "miss" | "mister"));
-        (end < words.len() && is_name_word(text_at(words, end))).then_some(end)
-    });
-    ends.max()
+/// A sentence in which a name is looked for.
+struct Said<'s> {
+    text: &'s str,
+    words: &'s [Word],
+    free: &'s dyn Fn(usize) -> bool,
 }
 
-fn longest_run(
-    words: &[Word],
-    start: usize,
-    free: &dyn Fn(usize) -> bool,
-    cued: bool,
-) -> Option<std::ops::Range<usize>> {
-    let mut best: Option<std::ops::Range<usize>> = None;
-    let mut at = start;
-    while at < words.len() {
-        if !free(at) || !is_name_word(&words[at].text) {
-            at += 1;
-            if cued {
-                break;
-            }
-            continue;
-        }
-        let mut end = at;
-        while end < words.len() && free(end) && is_name_word(&words[end].text) && end - at < MOST_WORDS {
-            end += 1;
-            if words[end - 1].ends_clause && !is_initial(words, end - 1) {
-                break;
-            }
-        }
-        if best.as_ref().is_none_or(|best| end - at > best.len()) {
-            best = Some(at..end);
-        }
-        if cued {
-            break;
-        }
-        at = end;
+type Run = std::ops::Range<usize>;
+
+impl Said<'_> {
+    /// Where the name starts behind the last cue.
+    fn after_cue(&self, loose: bool) -> Option<usize> {
+        let words = self.words;
+        let ends = CUE_WORDS.iter().filter(|(only_loose, _)| loose || !only_loose).filter_map(|(only_loose, cue)| {
+            let at =
+                words.windows(cue.len()).rposition(|run| run.iter().zip(cue).all(|(word, cue)| word.text == *cue))?;
+            let end = at + cue.len();
+            let end = end + usize::from(matches!(text_at(words, end), "is" | "mr" | "mrs" | "ms" | "miss" | "mister"));
+            let called = || !only_loose && is_surname_too(text_at(words, end)) && self.is_capital(end);
+            (end < words.len() && (is_name_word(text_at(words, end)) || called())).then_some(end)
+        });
+        ends.max()
     }
-    best
-}
 
-fn is_initial(words: &[Word], at: usize) -> bool {
-    words[at].text.len() == 1
+    /// "It's Peterson, …" at the beginning, "Pete Larson here": the caller says who is calling.
+    fn introduced(&self) -> Option<usize> {
+        const OPENING: [&str; 20] = [
+            "hi",
+            "hello",
+            "hey",
+            "there",
+            "good",
+            "morning",
+            "afternoon",
+            "evening",
+            "yes",
+            "yeah",
+            "oh",
+            "well",
+            "so",
+            "okay",
+            "ok",
+            "this",
+            "is",
+            "its",
+            "it",
+            "im",
+        ];
+        let words = self.words;
+        let opens = |at: usize| words[..at].iter().all(|word| OPENING.contains(&word.text.as_str()));
+        let start = (0..words.len()).find(|at| is_name_word(&words[*at].text) && (self.free)(*at))?;
+        let run = self.run_from(start);
+        let says_who = matches!(text_before(words, start), "its" | "im" | "is") && self.is_capital(start);
+        let ends = run.end == words.len() || words.get(run.end - 1).is_some_and(|word| word.ends_clause);
+        (opens(start) && (text_at(words, run.end) == "here" || (says_who && ends))).then_some(start)
+    }
+
+    fn run_behind_cue(&self, from: usize) -> Option<Run> {
+        let first = self.run_from(from);
+        if first.is_empty() {
+            return None;
+        }
+        // "Jenny, Jenny Alvarez": the second is the first in full.
+        let again = self.run_from(first.end);
+        let whole = again.len() > first.len() && self.words[again.start].text == self.words[first.start].text;
+        Some(if whole { again } else { first })
+    }
+
+    fn longest_run(&self) -> Option<Run> {
+        // A capital within a sentence is what recognisers give to names.
+        let weight = |run: &Run| (run.start > 0 && run.clone().all(|at| self.is_capital(at)), run.len());
+        let mut best: Option<Run> = None;
+        let mut at = 0;
+        while at < self.words.len() {
+            let run = if is_name_word(&self.words[at].text) { self.run_from(at) } else { at..at };
+            at = run.end.max(at + 1);
+            if !run.is_empty() && best.as_ref().is_none_or(|best| weight(&run) > weight(best)) {
+                best = Some(run);
+            }
+        }
+        best
+    }
+
+    /// The words of a name from `start` on, within one clause.
+    fn run_from(&self, start: usize) -> Run {
+        let mut end = start;
+        while end < self.words.len() && end - start < MOST_WORDS && (self.free)(end) && self.belongs(start, end) {
+            end += 1;
+            if self.words[end - 1].ends_clause && self.words[end - 1].text.len() > 1 {
+                break;
+            }
+        }
+        start..end
+    }
+
+    /// Whether a word is part of a name that starts at `start`: "April May" and "Long" are names when they
+    /// are written like them.
+    fn belongs(&self, start: usize, at: usize) -> bool {
+        let word = &self.words[at].text;
+        let cued = at > start || matches!(text_before(self.words, start), "is" | "under" | "name" | "names");
+        is_name_word(word) || (cued && is_surname_too(word) && self.is_capital(at))
+    }
+
+    /// Whether the run is what the sentence is about, not one odd word of a longer sentence.
+    fn is_mostly(&self, run: &Run) -> bool {
+        const BESIDE: &str = "a and be for good hello hi i id im is it its just last like made make morning my mm name no of oh ok okay please put said say sir sorry thank thanks that thats the this um uh under was well would yeah yes you";
+        let beside = |word: &str| BESIDE.split_ascii_whitespace().any(|beside| beside == word);
+        let others = self.words.iter().enumerate().filter(|(at, _)| !run.contains(at) && (self.free)(*at));
+        let odd = others.filter(|(_, word)| !beside(&word.text) && word.text.len() > 1).count();
+        odd < 2 || (run.start > 0 && run.clone().all(|at| self.is_capital(at)))
+    }
+
+    /// "Price", said alone.
+    fn lone_surname(&self) -> Option<Run> {
+        let polite = |word: &Word| matches!(word.text.as_str(), "please" | "its" | "uh" | "um" | "oh" | "yes" | "the");
+        let mut left = (0..self.words.len()).filter(|at| !polite(&self.words[*at]));
+        let only = left.next().filter(|_| left.next().is_none())?;
+        let asks = self.text.trim_end().ends_with('?');
+        (!asks && (self.free)(only) && is_surname_too(&self.words[only].text)).then_some(only..only + 1)
+    }
+
+    fn is_capital(&self, at: usize) -> bool {
+        let written = self.words.get(at).and_then(|word| self.text.get(word.start..word.end));
+        written.is_some_and(|written| written.starts_with(char::is_uppercase)) && self.text.contains(char::is_lowercase)
+    }
+
+    /// Letters said one by one: "J O H N S O N", "j-o-n", "double n", "N as in Nora".
+    fn spelled_at(&self, at: usize) -> Option<Found> {
+        let words = self.words;
+        // "With an E" is about one letter.
+        let one = |word: &str| matches!(word, "a" | "an");
+        if one(text_before(words, at)) || one(text_at(words, at)) && text_before(words, at) == "with" {
+            return None;
+        }
+        let mut letters = String::new();
+        let mut here = at;
+        loop {
+            let letter = match single_letter(text_at(words, here)) {
+                Some(letter) => {
+                    letters.push(letter);
+                    here += 1;
+                    letter
+                }
+                None => match single_letter(text_at(words, here + 1)) {
+                    Some(letter) if text_at(words, here) == "double" => {
+                        letters.extend([letter, letter]);
+                        here += 2;
+                        letter
+                    }
+                    _ => break,
+                },
+            };
+            let example = text_at(words, here + 1);
+            if matches!((text_at(words, here), example), ("as" | "like", "in")) {
+                here += 3;
+            } else if text_at(words, here) == "for" && example.len() > 1 && example.starts_with(letter) {
+                here += 2;
+            }
+        }
+        (letters.len() >= 3).then_some((letters, at..here.min(words.len())))
+    }
 }
 
 /// Whether a word may be part of a name.
@@ -157,37 +256,7 @@ pub fn is_plain(word: &str) -> bool {
     let month_name = matches!(word, "may" | "april" | "june" | "august");
     let date = is_date_word(word) && !month_name;
     let ordinal = ordinal(&[Word { text: word.to_owned(), start: 0, end: 0, ends_clause: false }], 0).is_some();
-    number || date || ordinal || PLAIN_WORDS.contains(word)
-}
-
-/// Letters said one by one: "J O H N S O N", "j-o-n", "double n", "N as in Nora".
-fn spelled_at(words: &[Word], at: usize) -> Option<Found> {
-    let mut letters = String::new();
-    let mut here = at;
-    loop {
-        let letter = match single_letter(text_at(words, here)) {
-            Some(letter) => {
-                letters.push(letter);
-                here += 1;
-                letter
-            }
-            None => match single_letter(text_at(words, here + 1)) {
-                Some(letter) if text_at(words, here) == "double" => {
-                    letters.extend([letter, letter]);
-                    here += 2;
-                    letter
-                }
-                _ => break,
-            },
-        };
-        let example = text_at(words, here + 1);
-        if matches!((text_at(words, here), example), ("as" | "like", "in")) {
-            here += 3;
-        } else if text_at(words, here) == "for" && example.len() > 1 && example.starts_with(letter) {
-            here += 2;
-        }
-    }
-    (letters.len() >= 3).then_some((letters, at..here.min(words.len())))
+    number || date || ordinal || is_everyday(word)
 }
 
 fn single_letter(word: &str) -> Option<char> {
@@ -256,6 +325,15 @@ mod tests {
             ("hi this is McDonald, I'd like to book", "McDonald"),
             ("under JOHNSON", "Johnson"),
             ("the name is June Carter", "June Carter"),
+            ("the name is April May", "April May"),
+            ("put it under Jenny, Jenny Alvarez", "Jenny Alvarez"),
+            ("under Price please", "Price"),
+            ("on 12/6 for three, name Olsen.", "Olsen"),
+            ("It's Peterson, two of us, for a round", "Peterson"),
+            ("hi it's miller here, what is open", "Miller"),
+            ("Hey there, Pete Larson here, how's it going?", "Pete Larson"),
+            ("No, it is spelled S C H A E F E R.", "Schaefer"),
+            ("It's Johnston, with a T. J O H N S T O N.", "Johnston"),
         ] {
             assert_eq!(read(text, false).as_deref(), Some(expected), "{text}");
         }
@@ -275,6 +353,9 @@ mod tests {
             ("J. O. H. N. S. O. N.", "Johnson"),
             ("L E double N as in Nora O N", "Lennon"),
             ("Jürgen Müller", "Jürgen Müller"),
+            ("that's Larsen with an E, L A R S E N", "Larsen"),
+            ("Price", "Price"),
+            ("I suppose you can make it out to Okafor", "Okafor"),
         ] {
             assert_eq!(read(text, true).as_deref(), Some(expected), "{text}");
         }
@@ -293,6 +374,10 @@ mod tests {
             "",
             "7:40",
             "this is nice",
+            "I beg your pardon?",
+            "I gotta go, bye",
+            "does it come with blorps and zweefs",
+            "price?",
         ] {
             assert_eq!(read(text, true), None, "{text}");
         }

@@ -118,7 +118,10 @@ fn cardinal_below(words: &[Word], at: usize, limit: u64) -> Option<(u64, usize)>
 fn below_hundred(words: &[Word], at: usize) -> Option<(u64, usize)> {
     let word = text_at(words, at);
     if let Some(tens) = tens(word) {
-        let unit = digit(text_at(words, at + 1)).filter(|unit| *unit > 0 && !is_digits(text_at(words, at + 1)));
+        // "Eight thirty, two players": the number ends where the clause does.
+        let goes_on = words.get(at).is_some_and(|word| !word.ends_clause);
+        let unit =
+            digit(text_at(words, at + 1)).filter(|unit| goes_on && *unit > 0 && !is_digits(text_at(words, at + 1)));
         return Some(unit.map_or((tens, 1), |unit| (tens + unit, 2)));
     }
     word_value(word).map(|value| (value, 1))

@@ -49,6 +49,8 @@ pub enum TimeWish {
     FromTo(Clock, Clock),
     /// A part of the day, as in "tomorrow afternoon"; it also tells which half a bare reading means.
     Part(Time, Time, Half),
+    /// The time that was named before.
+    Same,
     /// Any time will do.
     Any,
 }
@@ -81,7 +83,15 @@ pub fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Time> {
 /// The time phrase at `at`, and how many words it takes. `loose`: a time was asked for, so a bare "nine"
 /// is one.
 pub fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
-    window(words, at).or_else(|| any_time(words, at)).or_else(|| exact(words, at, loose)).or_else(|| part(words, at))
+    let same = || {
+        let the = usize::from(text_at(words, at) == "the");
+        says(words, at + the, &["same", "time"]).then_some((TimeWish::Same, the + 2))
+    };
+    window(words, at)
+        .or_else(|| any_time(words, at))
+        .or_else(same)
+        .or_else(|| exact(words, at, loose))
+        .or_else(|| part(words, at))
 }
 
 fn exact(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
@@ -155,6 +165,7 @@ pub fn is_quantity(words: &[Word], after: usize) -> bool {
             || matches!(
                 next,
                 "people"
+                    | "year"
                     | "of"
                     | "second"
                     | "sec"
@@ -334,7 +345,17 @@ fn window(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
 
 /// "any time", "whatever you have", "the earliest", "as soon as possible".
 fn any_time(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
-    const PHRASES: [&[&str]; 24] = [
+    const PHRASES: [&[&str]; 34] = [
+        &["whatever", "youve", "got"],
+        &["whatever", "you", "can", "do"],
+        &["whatevers", "free"],
+        &["whatever", "is", "free"],
+        &["you", "pick"],
+        &["you", "choose"],
+        &["up", "to", "you"],
+        &["im", "easy"],
+        &["were", "easy"],
+        &["soonest"],
         &["any", "time"],
         &["anytime"],
         &["any", "of", "them"],

@@ -42,6 +42,7 @@ pub fn words(text: &str) -> Vec<Word> {
         }
         let mut spelled = String::new();
         let mut end = start;
+        let mut shortened = false;
         while at < chars.len() {
             let (place, c) = chars[at];
             if c.is_alphanumeric() {
@@ -52,12 +53,50 @@ pub fn words(text: &str) -> Vec<Word> {
             } else if matches!(c, ':' | '/' | '-') || (c == '.' && ends_in_digit(&spelled)) {
                 spelled.push(c);
             }
+            shortened |= is_apostrophe(c);
             at += 1;
+        }
+        if shortened && spelled == "wed" {
+            // "We'd" is no Wednesday.
+            let would = |text: &str| Word { text: text.to_owned(), start, end, ends_clause: false };
+            out.extend([would("we"), would("would")]);
+            continue;
         }
         push_split(&mut out, spelled, start, end);
         join_old_spelling(&mut out, text);
     }
     out
+}
+
+/// `words` without what only fills a pause ("uh", "um", "like" before a value), unless nothing else was
+/// said. A clause that ends behind such a word ends before it.
+pub fn without_hesitation(words: Vec<Word>) -> Vec<Word> {
+    if words.iter().all(|word| hesitates(&word.text)) {
+        return words;
+    }
+    let mut out: Vec<Word> = Vec::with_capacity(words.len());
+    for at in 0..words.len() {
+        let word = &words[at];
+        let (before, after) = (out.last().map_or("", |word| word.text.as_str()), text_at(&words, at + 1));
+        // "I'd like", "looks like" and "G like in golf" mean something.
+        let liking =
+            matches!(before, "id" | "would" | "i" | "we" | "you" | "do" | "looks" | "sounds" | "feels" | "just");
+        let fills = word.text == "like" && !before.is_empty() && !liking && after != "in" && after != "to";
+        // "Uh-huh" agrees, and "uh-uh" refuses.
+        let answers =
+            |first: &str, second: &str| matches!((first, second), ("uh", "huh" | "uh") | ("mm", "hmm" | "mm"));
+        let pair = answers(&word.text, after) || at > 0 && answers(&words[at - 1].text, &word.text);
+        if pair || !hesitates(&word.text) && !fills {
+            out.push(word.clone());
+        } else if let Some(last) = out.last_mut() {
+            last.ends_clause |= word.ends_clause;
+        }
+    }
+    out
+}
+
+fn hesitates(word: &str) -> bool {
+    matches!(word, "uh" | "uhh" | "um" | "umm" | "er" | "erm" | "eh" | "ah" | "hm" | "hmm" | "mm" | "ahem")
 }
 
 /// The words of a phrase written by us or in an annotation.
@@ -184,6 +223,25 @@ mod tests {
         let read = words("Well, O'Brien");
         assert!(read[0].ends_clause);
         assert_eq!(&"Well, O'Brien"[read[1].start..read[1].end], "O'Brien");
+    }
+
+    #[test]
+    fn passes_over_hesitation_unless_nothing_else_was_said() {
+        let read = |text: &str| {
+            let left = without_hesitation(words(text)).into_iter();
+            left.map(|word| if word.ends_clause { word.text + "," } else { word.text }).collect::<Vec<_>>().join(" ")
+        };
+        for (text, expected) in [
+            ("G V, uh, four eight", "g v, four eight"),
+            ("uh in like three days", "in three days"),
+            ("I'd like two", "id like two"),
+            ("hmm", "hmm"),
+            ("uh-huh", "uh huh"),
+            ("mm-hmm, yes", "mm hmm, yes"),
+            ("We'd like the 5th", "we would like the 5th"),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
     }
 
     #[test]

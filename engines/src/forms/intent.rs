@@ -80,6 +80,19 @@ pub(crate) fn answer(words: &[Word]) -> Answer {
     }
 }
 
+/// "No", "no that's it", "nope, we're great, thanks": declines whatever more is offered, and says nothing else.
+pub(crate) fn declines(words: &[Word]) -> bool {
+    let refuses = |word: &Word| matches!(word.text.as_str(), "no" | "nope" | "nah" | "none" | "nothing" | "negative");
+    let lead = |word: &&Word| matches!(word.text.as_str(), "oh" | "uh" | "um" | "well" | "okay" | "ok");
+    if !words.iter().find(|word| !lead(word)).is_some_and(refuses) {
+        return false;
+    }
+    let mut left = vec![true; words.len()];
+    strike(words, &mut left, phrases::NO);
+    strike(words, &mut left, phrases::YES);
+    words.iter().zip(&left).all(|(word, left)| !left || is_neutral(&word.text) || refuses(word))
+}
+
 fn is_neutral(word: &str) -> bool {
     phrases::NEUTRAL.split_ascii_whitespace().any(|neutral| neutral == word)
 }
@@ -110,7 +123,7 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
         let room = match what {
             Move::Person | Move::Leave | Move::Abandon | Move::Unknown | Move::Help => 12,
             Move::Repeat if vague => 2,
-            Move::Repeat | Move::Hold => 6,
+            Move::Repeat | Move::Hold => 10,
             Move::Thanks | Move::Greet => 5,
         };
         (words.len() <= length + room).then_some(*what)

@@ -6,7 +6,7 @@
 
 use jiff::civil::Date;
 use voice_values::code::{almost_code, code_at, international, phone_at};
-use voice_values::count::count_at;
+use voice_values::count::{count_at, is_company};
 use voice_values::date::{DateWish, date_at};
 use voice_values::name::{is_plain, name_in};
 use voice_values::number::{cardinal, is_pronoun};
@@ -22,6 +22,8 @@ pub(crate) enum Found {
     Date(DateWish),
     Time(TimeWish),
     Count(u64),
+    /// One of two: "three or four".
+    Counts(u64, u64),
     Code(String),
     /// Characters were dictated, but they make no code.
     NoCode(String),
@@ -108,6 +110,8 @@ pub(crate) fn mentions(
     }
     out.sort_by_key(|mention| mention.span.start);
     drop_origins(words, &mut out);
+    drop_company(words, &mut out);
+    join_alternatives(words, &mut out);
     out
 }
 
@@ -180,6 +184,44 @@ fn denied(words: &[Word], start: usize, end: usize) -> bool {
     matches!(just_before, "not" | "isnt") && !words[start - 1 - lead].ends_clause
         || matches!((before(2 + lead), just_before), ("instead" | "out", "of") | ("rather", "than"))
         || text_at(words, end) == "doesnt" && matches!(text_at(words, end + 1), "work" | "fit" | "suit")
+}
+
+/// "The four of us, with two kids": who comes along is already counted.
+fn drop_company(words: &[Word], mentions: &mut Vec<Mention>) {
+    let company = |mention: &Mention| matches!(mention.found, Found::Count(_)) && is_company(words, mention.span.start);
+    let counted = mentions.iter().any(|mention| matches!(mention.found, Found::Count(_)) && !company(mention));
+    if counted {
+        mentions.retain(|mention| !company(mention));
+    }
+}
+
+/// "Either Saturday or Sunday", "three, maybe four": one of two, and the caller has to say which.
+fn join_alternatives(words: &[Word], mentions: &mut Vec<Mention>) {
+    let mut at = 0;
+    while at + 1 < mentions.len() {
+        let (first, second) = (&mentions[at], &mentions[at + 1]);
+        let link: Vec<&str> =
+            words.get(first.span.end..second.span.start).unwrap_or_default().iter().map(|w| w.text.as_str()).collect();
+        let lead = text_at(words, second.span.start);
+        let or = matches!(link.as_slice(), ["or"] | ["or", "maybe" | "perhaps" | "possibly" | "even"])
+            || matches!(link.as_slice(), ["maybe" | "perhaps" | "possibly"])
+            || (link.is_empty() && lead == "or");
+        let joined = match (&first.found, &second.found) {
+            (Found::Date(DateWish::On(a)), Found::Date(DateWish::On(b))) if or && a != b => {
+                Some(Found::Date(DateWish::Either(vec![*a, *b])))
+            }
+            (Found::Count(a) | Found::Number(a), Found::Count(b) | Found::Number(b)) if or && a != b => {
+                let counts = matches!(first.found, Found::Count(_)) || matches!(second.found, Found::Count(_));
+                counts.then_some(Found::Counts(*a, *b))
+            }
+            _ => None,
+        };
+        if let Some(found) = joined {
+            let span = first.span.start..second.span.end;
+            mentions.splice(at..at + 2, [Mention { found, span }]);
+        }
+        at += 1;
+    }
 }
 
 /// "From Saturday to Sunday": the first of two of a kind is where the caller comes from.

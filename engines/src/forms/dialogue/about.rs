@@ -3,7 +3,7 @@
 use jiff::ToSpan as _;
 use voice_values::Kind;
 use voice_values::date::{DateWish, only_weekday};
-use voice_values::words::find;
+use voice_values::words::{Word, find};
 
 use super::super::compile::{Field, Form};
 use super::super::facts::{self, Fact};
@@ -58,13 +58,31 @@ impl<'a> Dialogue<'a> {
 
     /// The form a sentence starts, if it starts one.
     pub(super) fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
-        let idle = self.open.is_none();
-        let score = |form: &Form| {
-            let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
-            trigger::best(&form.triggers, &said.words).max(idle_score)
+        // "Could I move it to Sunday instead?", asked while a cancellation is read back.
+        let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"));
+        let score = |at: usize, form: &Form, words: &[Word]| {
+            let idle = self.open.is_none() || (instead && self.open != Some(at));
+            let idle_score = if idle { trigger::best(&form.idle_triggers, words) } else { 0 };
+            trigger::best(&form.triggers, words).max(idle_score)
+        };
+        // "Book a lesson" is about lessons, unless a tool has that very word.
+        let object = facts::object_of(self.facts, &said.words).map(|(_, words)| words);
+        let meant = |at: usize, form: &Form, full: usize| {
+            object.as_ref().is_none_or(|object| {
+                let rest: Vec<Word> = said
+                    .words
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| !object.contains(at))
+                    .map(|(_, word)| word.clone())
+                    .collect();
+                score(at, form, &rest) < full
+            })
         };
         let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
-        let scored = offered.map(|(at, form)| (at, score(form))).filter(|(_, score)| *score > 0);
+        let scored = offered
+            .map(|(at, form)| (at, score(at, form, &said.words)))
+            .filter(|(at, score)| *score > 0 && meant(*at, &self.book.forms[*at], *score));
         // Of two equally good ones the first defined is meant.
         scored
             .fold(None, |best: Option<(usize, usize)>, hit| best.filter(|best| best.1 >= hit.1).or(Some(hit)))

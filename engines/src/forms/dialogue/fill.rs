@@ -53,7 +53,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Fills a form from what was said and goes on. False when nothing of it was of use.
-    pub(super) fn fill(&mut self, form: usize, found: &[Mention]) -> bool {
+    pub(super) fn fill(&mut self, form: usize, found: &[Mention], wished: bool) -> bool {
         let started = self.open != Some(form);
         let before = self.open.replace(form);
         let book = self.book;
@@ -65,6 +65,14 @@ impl<'a> Dialogue<'a> {
         if nothing && !started && !repeated {
             self.open = before;
             return false;
+        }
+        let only_refused = applied.changed.is_empty() && applied.choice.is_none() && !applied.notes.is_empty();
+        if only_refused && started && before.is_none() && !wished {
+            // What cannot be had in any case starts nothing.
+            self.open = None;
+            applied.notes.into_iter().for_each(|note| self.say(note));
+            self.say_and_ask(self.book.lines.cannot.clone());
+            return true;
         }
         if nothing
             && started
@@ -107,7 +115,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// What was just understood, so that a mistake is heard before the read-back.
-    fn echo(&self, changed: &[String]) -> Option<String> {
+    pub(super) fn echo(&self, changed: &[String]) -> Option<String> {
         let spoken = changed.iter().filter_map(|name| {
             let field = self.field(name)?;
             Some(self.spoken_value(field, self.values.get(name)?, None))
@@ -116,7 +124,7 @@ impl<'a> Dialogue<'a> {
         (!spoken.is_empty()).then(|| format!("Okay, {}.", spoken.join(", ")))
     }
 
-    fn reads_back_next(&self) -> bool {
+    pub(super) fn reads_back_next(&self) -> bool {
         self.form().is_some_and(|form| {
             let missing = form.fields.iter().any(|field| field.required && !self.values.contains_key(&field.name));
             let needs = form
@@ -153,9 +161,24 @@ impl<'a> Dialogue<'a> {
                 Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
                     self.read_clock(form, *to, part, values, &mut applied);
                 }
+                Found::Time(TimeWish::Same) => {
+                    let field = self.target(form, &|kind| *kind == Kind::Time, values);
+                    let known = field.and_then(|field| Some((field, self.known_before(field, values)?)));
+                    match known {
+                        Some((field, time)) => Self::put(&field.name, time, values, &mut applied),
+                        None => applied.unplaced = true,
+                    }
+                }
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
                 Found::Count(count) => self.read_count(form, *count, values, &mut applied),
+                Found::Counts(a, b) => {
+                    if let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values) {
+                        let counts = [*a, *b].map(Value::Count);
+                        let possible = counts.into_iter().filter(|count| self.refuse(field, count).is_none()).collect();
+                        Self::one_of(field, possible, values, &mut applied);
+                    }
+                }
                 Found::Code(code) => self.set(
                     form,
                     &|kind| matches!(kind, Kind::Code(_)),
@@ -165,7 +188,8 @@ impl<'a> Dialogue<'a> {
                 ),
                 Found::NoCode(said) => {
                     let hint = self.asked().and_then(|field| field.hint.clone()).unwrap_or_default();
-                    applied.notes.push(format!("I heard {}. {hint}", spoken::code(said)));
+                    let typed = self.typed.then(|| self.book.lines.typed.clone()).unwrap_or_default();
+                    applied.notes.push(format!("I heard {}. {typed} {hint}", spoken::code(said)));
                 }
                 Found::Phone(digits) => self.set(
                     form,
@@ -244,9 +268,32 @@ impl<'a> Dialogue<'a> {
                     days.iter().map(|day| Value::Date(*day)).filter(|day| self.refuse(field, day).is_none()).collect();
                 Self::one_of(field, possible, values, applied);
             }
+            DateWish::Later(days) => {
+                let base = self.known_before(field, values);
+                let day = base.and_then(|base| match base {
+                    Value::Date(day) => day.checked_add(days.days()).ok(),
+                    _ => None,
+                });
+                match day.map(Value::Date) {
+                    None => applied.unplaced = true,
+                    Some(day) => match self.refuse(field, &day) {
+                        None => Self::put(&field.name, day, values, applied),
+                        Some(reason) => applied.notes.push(reason),
+                    },
+                }
+            }
             DateWish::Week => applied.notes.push("I need the exact day.".to_owned()),
             DateWish::Impossible => applied.notes.push("There is no such day.".to_owned()),
         }
+    }
+
+    /// What a field held when it was last spoken of: now, or in the last deed.
+    fn known_before(&self, field: &Field, values: &BTreeMap<String, Value>) -> Option<Value> {
+        let kept = |name: &str| values.get(name).or_else(|| self.done_with.get(name));
+        let alike = |name: &&String| self.field(name).is_some_and(|known| known.kind == field.kind);
+        kept(&field.name)
+            .or_else(|| values.keys().chain(self.done_with.keys()).find(alike).and_then(|name| kept(name)))
+            .cloned()
     }
 
     fn one_of(field: &Field, possible: Vec<Value>, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
@@ -309,7 +356,7 @@ impl<'a> Dialogue<'a> {
                 let opening = range.map_or(Time::MIN, |range| range.0);
                 (Some((*from).max(opening)).filter(|from| *from > Time::MIN), Some(*to))
             }
-            TimeWish::Any | TimeWish::At(_) => (None, None),
+            TimeWish::Any | TimeWish::At(_) | TimeWish::Same => (None, None),
         });
         let wished = self.target(form, &|kind| *kind == Kind::Time, values).map_or(&field.name, |field| &field.name);
         values.remove(wished);
@@ -354,7 +401,14 @@ impl<'a> Dialogue<'a> {
         let fresh: Vec<_> = possible.iter().filter(|(name, _)| !values.contains_key(name)).cloned().collect();
         match (possible.as_slice(), fresh.as_slice()) {
             ([(name, value)], _) | (_, [(name, value)]) => Self::put(&name.clone(), value.clone(), values, applied),
-            ([], _) => applied.unplaced = true,
+            ([], _) => {
+                let count = self.target(form, &|kind| *kind == Kind::Count, values);
+                let refusal = count.and_then(|field| self.refuse(field, &Value::Count(number)));
+                match refusal.filter(|_| number < 100) {
+                    Some(reason) => applied.notes.push(reason),
+                    None => applied.unplaced = true,
+                }
+            }
             _ => applied.choice = Some(possible),
         }
     }

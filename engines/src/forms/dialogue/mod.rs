@@ -19,10 +19,10 @@ use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
 use voice_values::Value;
-use voice_values::words::{Word, words};
+use voice_values::words::{Word, without_hesitation, words};
 
 use super::compile::{Book, Field, Form};
-use super::facts::Fact;
+use super::facts::{self, Fact};
 use super::intent::{self, Answer, Move};
 use super::mentions::{Found, Mention, mentions};
 
@@ -89,6 +89,8 @@ pub(crate) struct Dialogue<'a> {
     values: BTreeMap<String, Value>,
     /// What stays known from tools that succeeded.
     settled: BTreeMap<String, Value>,
+    /// What the last tool that changed something was called with, for "the same time".
+    done_with: BTreeMap<String, Value>,
     window: Option<(Option<Time>, Option<Time>)>,
     prompt: Prompt,
     misses: usize,
@@ -99,6 +101,8 @@ pub(crate) struct Dialogue<'a> {
     report: Option<String>,
     /// The last deed, to be told again.
     deed: Option<(usize, String)>,
+    /// Whether the last answer was typed.
+    typed: bool,
     plan: Plan,
 }
 
@@ -121,6 +125,7 @@ impl<'a> Dialogue<'a> {
             open: None,
             values: BTreeMap::new(),
             settled: BTreeMap::new(),
+            done_with: BTreeMap::new(),
             window: None,
             prompt: Prompt::Open,
             misses: 0,
@@ -128,6 +133,7 @@ impl<'a> Dialogue<'a> {
             heard: String::new(),
             report: None,
             deed: None,
+            typed: false,
             plan: Plan::default(),
         }
     }
@@ -146,10 +152,11 @@ impl<'a> Dialogue<'a> {
     }
 
     /// The caller said something.
-    pub(crate) fn caller(&mut self, text: &str) {
+    pub(crate) fn caller(&mut self, text: &str, typed: bool) {
         self.plan = Plan::default();
+        self.typed = typed;
         let report = self.report.take();
-        let words = words(text);
+        let words = without_hesitation(words(text));
         let answer = intent::answer(&words);
         let utterance = Utterance { text, answer, intent: intent::intent(&words), words };
         self.respond(&utterance);
@@ -230,7 +237,8 @@ impl<'a> Dialogue<'a> {
         if said.intent == Some(Move::Person) {
             return self.person();
         }
-        let triggered = self.triggered(said);
+        let unsure = said.intent == Some(Move::Unknown) && self.asked().is_some();
+        let triggered = self.triggered(said).filter(|_| !unsure);
         let start = self.book.forms.iter().position(|form| form.default);
         let about = triggered.or(self.open).or(start);
         let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
@@ -257,10 +265,15 @@ impl<'a> Dialogue<'a> {
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_)));
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
-        let asks = intent::is_question(&said.words);
+        let clear = facts::clearly_named(self.facts, &said.words);
+        let asks = intent::is_question(&said.words) || clear;
         let asked = self.asked();
         // "Nine, and do you rent clubs?" answers first and asks then.
         let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);
+        let recall = self.recalled(said).filter(|_| !clear && (silent || asks));
+        if let Some(deed) = recall.filter(|_| matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)) {
+            return self.say_and_ask(deed);
+        }
         if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
             self.misses = 0;
             self.note(found, about);
@@ -286,12 +299,22 @@ impl<'a> Dialogue<'a> {
         {
             let facts = facts.iter().map(|fact| fact.say.clone()).collect::<Vec<_>>();
             facts.into_iter().filter(|_| asks && (triggered.is_some() || answers)).for_each(|fact| self.say(fact));
-            if self.fill(about, found) {
+            if self.fill(about, found, triggered.is_some()) {
                 return;
             }
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);
+        }
+        let wishes = asks || said.words.len() > 3;
+        if wishes
+            && self.misses < 2
+            && self.form().is_none()
+            && matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)
+        {
+            self.misses += 1;
+            self.prompt = Prompt::AnythingElse;
+            return self.say_and_ask(self.book.lines.cannot.clone());
         }
         self.miss();
     }
@@ -355,14 +378,16 @@ impl<'a> Dialogue<'a> {
 
     fn more_wishes(&mut self, said: &Utterance<'_>, found: &[Mention], triggered: Option<usize>) -> bool {
         let only_answer = triggered.is_none() && found.is_empty();
+        if only_answer && intent::declines(&said.words) && self.prompt == Prompt::AnythingElse {
+            self.leave();
+            return true;
+        }
         match said.answer {
             Answer::Yes if only_answer && said.intent != Some(Move::Leave) && said.intent != Some(Move::Thanks) => {
                 self.prompt = Prompt::Open;
                 self.say(self.book.lines.open[1].clone());
             }
-            Answer::No if only_answer && self.facts_for(said, found).is_empty() && self.named_field(said).is_none() => {
-                self.leave();
-            }
+            Answer::No if only_answer && intent::declines(&said.words) => self.leave(),
             _ => return false,
         }
         true

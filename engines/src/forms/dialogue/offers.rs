@@ -124,9 +124,10 @@ impl Dialogue<'_> {
         if matches!(value, Value::Time(_)) {
             self.window = None;
         }
-        self.values.insert(name, value);
+        self.values.insert(name.clone(), value);
         self.open = Some(offer.form);
-        self.proceed(Vec::new());
+        let echo = self.echo(&[name]).filter(|_| !self.reads_back_next());
+        self.proceed(echo.into_iter().collect());
     }
 
     /// Searches for times after the last offered, or before the first, where the list itself ends.

@@ -65,6 +65,7 @@ impl<'a> Dialogue<'a> {
         let at = self.book.forms.iter().position(|known| known.tool == form.tool);
         self.deed = at.map(|at| (at, done));
         if form.side_effect {
+            self.done_with = self.values.clone();
             let book = self.book;
             let fields = || book.forms.iter().flat_map(|form| &form.fields);
             // The tool itself says what of its own arguments stays known: a cancelled code does not.
