@@ -97,6 +97,10 @@ fn accompanied(words: &[Word], at: usize) -> Option<(u64, usize)> {
     if text_at(words, at) != "with" || text_at(words, at + 1) == "the" {
         return None;
     }
+    // "Let me check with my wife".
+    if matches!(text_before(words, at), "check" | "talk" | "speak" | "discuss" | "confirm" | "live" | "problem") {
+        return None;
+    }
     let (others, used) = companions(words, at)?;
     Some((others + 1, used))
 }
@@ -355,6 +359,7 @@ mod tests {
             "with my nine year old",
             "just two thirty",
             "with the two of those",
+            "let me check with my wife",
         ] {
             assert_eq!(first(text, false), None, "{text}");
         }

@@ -80,6 +80,20 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
     }
 }
 
+/// The name that stands behind everything else: "Sunday at seven, two people, Becker". Only a capital tells
+/// it there from a word nobody knows.
+pub fn name_at_the_end(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool) -> Option<Found> {
+    let said = Said { text, words, free };
+    let mut end = words.len();
+    while end > 0 && matches!(words[end - 1].text.as_str(), "please" | "thanks" | "thank" | "you") {
+        end -= 1;
+    }
+    let belongs = |at: &usize| free(*at) && is_name_word(&words[*at].text) && said.is_capital(*at);
+    let start = end - (0..end).rev().take_while(belongs).count();
+    let run = start..end;
+    (start > 0 && !run.is_empty() && run.len() < MOST_WORDS).then(|| (words_text(text, words, &run), run))
+}
+
 /// A sentence in which a name is looked for.
 struct Said<'s> {
     text: &'s str,
@@ -106,7 +120,11 @@ impl Said<'_> {
 
     /// "It's Peterson, …" at the beginning, "Pete Larson here": the caller says who is calling.
     fn introduced(&self) -> Option<usize> {
-        const OPENING: [&str; 20] = [
+        const OPENING: [&str; 24] = [
+            "no",
+            "nope",
+            "actually",
+            "sorry",
             "hi",
             "hello",
             "hey",
@@ -359,6 +377,16 @@ mod tests {
         ] {
             assert_eq!(read(text, true).as_deref(), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn hears_a_name_behind_everything_else() {
+        let read =
+            |text: &str, claimed: usize| name_at_the_end(text, &words(text), &|at| at >= claimed).map(|found| found.0);
+        assert_eq!(read("sunday seven ten two people Becker", 5).as_deref(), Some("Becker"));
+        assert_eq!(read("Sunday, two people, Ann Becker please", 3).as_deref(), Some("Ann Becker"));
+        assert_eq!(read("sunday two people golfing", 3), None);
+        assert_eq!(read("Becker", 0), None);
     }
 
     #[test]

@@ -21,7 +21,7 @@ especially even evening evenings ever every everybody everyone everything everyw
 excuse expect expensive explain extra eye eyes face fact fair family fantastic far father favorite fee feel feeling \
 fees fellow few figure final finally find fine finish finished first folks follow following food foot for forget four \
 foursome frankly free friend friends from fun funny gave gentleman gentlemen get gift girl girls give given giving \
-glad glove go going golfer golfers golfing gonna good goodbye goodness got gotta gotten grab granddad grandson grass \
+glad glove go going golf golfer golfers golfing gonna good goodbye goodness got gotta gotten grab granddad grandson grass \
 great guess guest guests guitar guy guys had hair half hand hands hang happen happened happens happy hard has hate \
 have havent having he head health hear heard heart heavy hello help her here hey hi high him hire his hit hiya hm hmm \
 hold holes holiday home honest honestly honey hoped hopefully hoping horrible hot hotel hour hours house how however \
@@ -32,7 +32,7 @@ lets letter letters lie life lift light like listen listening little live living
 lousy love loved lovely luck lucky lunch lunchtime maam machine make making manager many mate matter may maybe me mean \
 meant meet meeting member members membership men mentioned mess message met mhm middle might mile mind mine minute \
 minutes miss mister mix mixed mm mobile mom moment money month months mood more morning most mother move moved moving \
-mr mrs ms much mum music must my myself name near nearly necessary need needed needs neither nervous never new news \
+mr mrs ms much mum music must my myself name near nearly necessary nah need needed needs neither nervous never new news \
 next nice nicely nicer nines no nobody noise none nonsense noon nope normal normally not nothing now nowhere number o \
 obviously oclock of off offer office often oh ok okay old older on once one ones online only onto open opening \
 operator or order organise organize originally other otherwise ought our ours out outside over own owner pair paper \

@@ -166,6 +166,9 @@ pub fn is_quantity(words: &[Word], after: usize) -> bool {
                 next,
                 "people"
                     | "year"
+                    | "short"
+                    | "less"
+                    | "fewer"
                     | "of"
                     | "second"
                     | "sec"
@@ -205,7 +208,9 @@ fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
         return None;
     }
     let word = text_at(words, at);
-    let misheard = || if loose { homophone(word) } else { None };
+    // "For a second", "to my wife": no number stands before these.
+    let before_noun = matches!(text_at(words, at + 1), "a" | "an" | "the" | "my" | "me" | "us" | "you" | "it" | "that");
+    let misheard = || if loose && !before_noun { homophone(word) } else { None };
     let hour = word_value(word).filter(|_| word.len() <= 2 || !is_digits(word)).or_else(misheard)?;
     let hour = i8::try_from(hour).ok().filter(|hour| (1..=24).contains(hour))?;
     if hour <= 12

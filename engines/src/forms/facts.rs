@@ -74,8 +74,8 @@ pub(crate) fn clearly_named(facts: &[Fact], words: &[Word]) -> bool {
     clear.any(|key| (0..stems.len()).any(|at| fits_from(&stems, at, key).is_some()))
 }
 
-/// The fact a sentence wants to have done: "book a *lesson*", "rent *clubs*".
-pub(crate) fn object_of<'a>(facts: &'a [Fact], words: &[Word]) -> Option<(&'a Fact, std::ops::Range<usize>)> {
+/// The words of a fact that a sentence wants to have: "book a *lesson*", "rent *clubs*".
+pub(crate) fn object_of(facts: &[Fact], words: &[Word]) -> Option<std::ops::Range<usize>> {
     const VERBS: &str = "book reserve schedule arrange rent hire borrow buy order get take have";
     let stems: Vec<&str> = words.iter().map(|word| singular(&word.text)).collect();
     (1..stems.len()).find_map(|at| {
@@ -83,9 +83,9 @@ pub(crate) fn object_of<'a>(facts: &'a [Fact], words: &[Word]) -> Option<(&'a Fa
         if !is_in(VERBS, &words[at - 1].text) {
             return None;
         }
-        let named = facts.iter().flat_map(|fact| fact.keys.iter().map(move |key| (fact, key)));
-        let ends = named.filter_map(|(fact, key)| Some((fact, fits_from(&stems, at + article, key)?)));
-        ends.max_by_key(|(_, end)| *end).map(|(fact, end)| (fact, at + article..end))
+        let keys = facts.iter().flat_map(|fact| &fact.keys);
+        let end = keys.filter_map(|key| fits_from(&stems, at + article, key)).max();
+        end.map(|end| at + article..end)
     })
 }
 

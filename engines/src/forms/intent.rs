@@ -126,7 +126,9 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
             Move::Repeat | Move::Hold => 10,
             Move::Thanks | Move::Greet => 5,
         };
-        (words.len() <= length + room).then_some(*what)
+        // "Hey, are you hiring?" asks something.
+        let asks = *what == Move::Greet && length == 1 && words.len() > 2 && is_question(&words[1..]);
+        (words.len() <= length + room && !asks).then_some(*what)
     })
 }
 

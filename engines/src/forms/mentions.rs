@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use voice_values::code::{almost_code, code_at, international, phone_at};
 use voice_values::count::{count_at, is_company};
 use voice_values::date::{DateWish, date_at};
-use voice_values::name::{is_plain, name_in};
+use voice_values::name::{is_plain, name_at_the_end, name_in};
 use voice_values::number::{cardinal, is_pronoun};
 use voice_values::time::{TimeWish, is_quantity, time_at};
 use voice_values::words::{Word, text_at, text_before};
@@ -105,8 +105,18 @@ pub(crate) fn mentions(
         }
         if let Some((value, used)) = cardinal(words, at).filter(|_| !matches!(text_before(words, at), "not" | "the")) {
             claimed[at..at + used].fill(true);
-            out.push(Mention { found: Found::Number(value), span: at..at + used });
+            if !denied(words, at, at + used) {
+                out.push(Mention { found: Found::Number(value), span: at..at + used });
+            }
         }
+    }
+    let named = out.iter().any(|mention| matches!(mention.found, Found::Name(_)));
+    if out.len() > 1
+        && !named
+        && has(fields, |kind| *kind == Kind::Name)
+        && let Some((name, span)) = name_at_the_end(text, words, &|at| !claimed[at])
+    {
+        out.push(Mention { found: Found::Name(name), span });
     }
     out.sort_by_key(|mention| mention.span.start);
     drop_origins(words, &mut out);
@@ -222,6 +232,21 @@ fn join_alternatives(words: &[Word], mentions: &mut Vec<Mention>) {
         }
         at += 1;
     }
+}
+
+/// "My nine o'clock", "the reservation for Friday": what is to be changed, not what it should be.
+pub(crate) fn drop_what_is_changed(words: &[Word], mentions: &mut Vec<Mention>) {
+    const NOUNS: [&str; 8] = ["reservation", "booking", "appointment", "time", "table", "slot", "round", "game"];
+    let old = |mention: &Mention| {
+        let start = mention.span.start;
+        let lead = usize::from(matches!(text_at(words, start), "for" | "on" | "at" | "from"));
+        let before = text_before(words, start + lead - usize::from(lead == 1));
+        let linked = matches!(before, "for" | "on" | "at" | "from");
+        let noun = if linked { start.checked_sub(2).map_or("", |at| text_at(words, at)) } else { before };
+        let is_old = matches!(before, "my" | "our") || ((linked || lead == 1) && NOUNS.contains(&noun));
+        is_old && matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_)))
+    };
+    mentions.retain(|mention| !old(mention));
 }
 
 /// "From Saturday to Sunday": the first of two of a kind is where the caller comes from.

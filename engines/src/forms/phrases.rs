@@ -134,7 +134,7 @@ pub(super) const NO: &[&str] = &[
 
 /// Words that may stand beside a yes without making it doubtful.
 pub(super) const NEUTRAL: &str = "a afraid ah ahead all alright and at be believe book cool darling dear do done er for go guess hello hi \
-hmm honey i id im is it its just like love maam me my nice now oh please really say sir so sorry sounds thank thanks that thatd thats the \
+hmm honey i id im is it its just like lot love maam me my nice now oh please really say sir so sorry sounds thank thanks that thatd thats the \
 then there think this to uh um us very much well would you";
 
 /// What makes each move, in the order in which they count.

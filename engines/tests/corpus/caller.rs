@@ -100,9 +100,16 @@ impl Goal {
     fn next_line(&self, call: &Call<'_>, turns: usize, audio: bool, memory: &mut Memory) -> String {
         let reply = call.reply.to_lowercase();
         let hears = |wanted: &String| reply.contains(&wanted.to_lowercase());
-        let matching = self.on.iter().enumerate().find(|(at, reaction)| {
-            turns > 0 && !(reaction.once && memory.used[*at] > 0) && reaction.hears.iter().any(hears)
-        });
+        let is_open = |at: usize, reaction: &Reaction| turns > 0 && !(reaction.once && memory.used[at] > 0);
+        let reactions = || self.on.iter().enumerate().filter(|(at, reaction)| is_open(*at, reaction));
+        // What was just done is told first; the question behind it is what the caller answers.
+        let question = call.wrote().then(|| last_sentence(&reply)).unwrap_or_default();
+        let asked = |wanted: &String| !question.is_empty() && question.contains(&wanted.to_lowercase());
+        let first = reactions().find(|(_, reaction)| reaction.hears.iter().any(hears));
+        let matching = match first {
+            Some((_, reaction)) if reaction.once => first,
+            _ => reactions().find(|(_, reaction)| reaction.hears.iter().any(asked)).or(first),
+        };
         let line = match matching {
             None if turns < self.opening.len() && memory.unmatched == turns => {
                 memory.unmatched += 1;
@@ -187,6 +194,11 @@ impl Goal {
         (turns > self.expect.max_caller_turns)
             .then(|| format!("took {turns} turns instead of {}", self.expect.max_caller_turns))
     }
+}
+
+fn last_sentence(reply: &str) -> &str {
+    let end = reply.trim_end_matches(['.', '?', '!']);
+    end.rfind(['.', '?', '!']).map_or(end, |at| &end[at + 1..])
 }
 
 /// What the caller said so far.

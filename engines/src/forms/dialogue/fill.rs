@@ -36,7 +36,11 @@ impl<'a> Dialogue<'a> {
         let book = self.book;
         let form = &book.forms[form];
         let searches = form.fields.iter().filter_map(|field| book.form(field.search.as_ref()?));
-        let fields = form.fields.iter().chain(self.wish_field(form)).chain(searches.flat_map(|search| &search.fields));
+        // What a list leads to may be named at once: "it's Miller, what's open on Sunday?"
+        let target =
+            form.offer.as_ref().and_then(|offer| book.form(&offer.tool)).filter(|target| target.tool != form.tool);
+        let led_to = target.into_iter().flat_map(|target| &target.fields);
+        let fields = form.fields.iter().chain(led_to).chain(searches.flat_map(|search| &search.fields));
         let mut out: Vec<&Field> = Vec::new();
         for field in fields {
             if out.iter().all(|known| known.name != field.name) {
@@ -46,12 +50,6 @@ impl<'a> Dialogue<'a> {
         out
     }
 
-    /// The argument of the next tool that a pick from this form's list would fill.
-    fn wish_field(&self, form: &Form) -> Option<&'a Field> {
-        let offer = form.offer.as_ref()?;
-        self.book.form(&offer.tool)?.field(&offer.fills)
-    }
-
     /// Fills a form from what was said and goes on. False when nothing of it was of use.
     pub(super) fn fill(&mut self, form: usize, found: &[Mention], wished: bool) -> bool {
         let started = self.open != Some(form);
@@ -59,6 +57,7 @@ impl<'a> Dialogue<'a> {
         let book = self.book;
         let (mut values, mut window) = (self.values.clone(), None);
         let applied = self.read(&book.forms[form], found, &mut values, &mut window);
+        self.carry_over(form, found, &mut values);
         let nothing =
             applied.changed.is_empty() && applied.notes.is_empty() && applied.choice.is_none() && window.is_none();
         let repeated = values == self.values && !found.is_empty() && !applied.unplaced;
@@ -112,6 +111,17 @@ impl<'a> Dialogue<'a> {
         self.proceed(before);
         self.misses = if refused { misses + 1 } else { 0 };
         true
+    }
+
+    /// "The same time next week": what is not said anew is as it was the last time.
+    fn carry_over(&self, form: usize, found: &[Mention], values: &mut BTreeMap<String, Value>) {
+        let same = found.iter().any(|mention| matches!(mention.found, Found::Time(TimeWish::Same)));
+        let again = self.deed.as_ref().is_some_and(|(deed, _)| *deed == form);
+        for field in self.book.forms[form].fields.iter().filter(|_| same && again) {
+            if let Some(value) = self.done_with.get(&field.name) {
+                values.entry(field.name.clone()).or_insert_with(|| value.clone());
+            }
+        }
     }
 
     /// What was just understood, so that a mistake is heard before the read-back.
@@ -404,7 +414,7 @@ impl<'a> Dialogue<'a> {
             ([], _) => {
                 let count = self.target(form, &|kind| *kind == Kind::Count, values);
                 let refusal = count.and_then(|field| self.refuse(field, &Value::Count(number)));
-                match refusal.filter(|_| number < 100) {
+                match refusal.filter(|_| number < 20) {
                     Some(reason) => applied.notes.push(reason),
                     None => applied.unplaced = true,
                 }

@@ -24,7 +24,7 @@ use voice_values::words::{Word, without_hesitation, words};
 use super::compile::{Book, Field, Form};
 use super::facts::{self, Fact};
 use super::intent::{self, Answer, Move};
-use super::mentions::{Found, Mention, mentions};
+use super::mentions::{Found, Mention, drop_what_is_changed, mentions};
 
 mod about;
 mod fill;
@@ -238,14 +238,19 @@ impl<'a> Dialogue<'a> {
             return self.person();
         }
         let unsure = said.intent == Some(Move::Unknown) && self.asked().is_some();
-        let triggered = self.triggered(said).filter(|_| !unsure);
+        let triggered = self.triggered(said).filter(|_| !unsure).or_else(|| self.by_code(said));
         let start = self.book.forms.iter().position(|form| form.default);
         let about = triggered.or(self.open).or(start);
         let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
-        let found = about.map_or_else(Vec::new, |form| {
+        let mut found: Vec<Mention> = about.map_or_else(Vec::new, |form| {
             let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
             found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
         });
+        if about.is_some_and(|form| self.book.forms[form].need_one_of.is_some()) {
+            drop_what_is_changed(&said.words, &mut found);
+        }
+        let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_)));
+        let triggered = triggered.filter(|form| certain || !self.is_about_a_fact(said, *form));
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
             Prompt::Offer(offer) => self.pick(said, &found, triggered, &offer),
@@ -266,7 +271,7 @@ impl<'a> Dialogue<'a> {
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
         let clear = facts::clearly_named(self.facts, &said.words);
-        let asks = intent::is_question(&said.words) || clear;
+        let asks = intent::is_question(&said.words) || clear && triggered.is_none();
         let asked = self.asked();
         // "Nine, and do you rent clubs?" answers first and asks then.
         let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);

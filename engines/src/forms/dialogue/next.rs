@@ -216,7 +216,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Whether everything that was said repeats what is known.
-    fn known_again(&self, form: &Form, found: &[Mention]) -> bool {
+    pub(super) fn known_again(&self, form: &Form, found: &[Mention]) -> bool {
         let mut fresh = self.values.clone();
         let mut window = None;
         let applied = self.read(form, found, &mut fresh, &mut window);

@@ -32,10 +32,17 @@ impl Dialogue<'_> {
         triggered: Option<usize>,
         offer: &Offer,
     ) -> bool {
+        let dated = found.iter().any(|mention| matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_))));
+        match picked(said, offer).filter(|_| !dated) {
+            Some(Pick::Later) if self.goes_beyond(offer, true) => return true,
+            Some(Pick::Earlier) if self.goes_beyond(offer, false) => return true,
+            _ => {}
+        }
         if triggered.is_some() && triggered != Some(offer.form) && triggered != self.open {
             return false;
         }
         if let Some(value) = self.named_option(found, offer).or_else(|| in_half(said, offer)) {
+            self.note_name(found, offer);
             self.take(offer, value);
             return true;
         }
@@ -56,15 +63,15 @@ impl Dialogue<'_> {
         let fills = found
             .iter()
             .any(|mention| !matches!(mention.found, Found::Number(_) | Found::Time(TimeWish::Any) | Found::Name(_)));
+        if fills && self.form().is_some_and(|form| self.known_again(form, found)) && said.answer == Answer::Neither {
+            self.say(offer.question.clone());
+            return true;
+        }
         if fills {
             return false;
         }
         match picked(said, offer) {
             Some(Pick::One(at)) => self.take(offer, offer.options[at].clone()),
-            Some(Pick::Later) if !offer.all.is_empty() => self.offer_beyond(offer, true),
-            Some(Pick::Earlier) if !offer.all.is_empty() => self.offer_beyond(offer, false),
-            Some(Pick::Later) if self.search_beyond(offer, true) => {}
-            Some(Pick::Earlier) if self.search_beyond(offer, false) => {}
             _ => match said.answer {
                 Answer::Yes if offer.options.len() == 1 => self.take(offer, offer.options[0].clone()),
                 Answer::Yes => self.say(offer.question.clone()),
@@ -119,6 +126,18 @@ impl Dialogue<'_> {
         })
     }
 
+    /// "Nine twenty, under Vega".
+    fn note_name(&mut self, found: &[Mention], offer: &Offer) {
+        let name = found.iter().find_map(|mention| match &mention.found {
+            Found::Name(name) => Some(name.clone()),
+            _ => None,
+        });
+        let field = self.book.forms[offer.form].fields.iter().find(|field| field.kind == Kind::Name);
+        if let (Some(name), Some(field)) = (name, field) {
+            self.values.insert(field.name.clone(), Value::Text(name));
+        }
+    }
+
     fn take(&mut self, offer: &Offer, (name, value): (String, Value)) {
         // A day that was picked leaves "in the afternoon" as it was said.
         if matches!(value, Value::Time(_)) {
@@ -128,6 +147,15 @@ impl Dialogue<'_> {
         self.open = Some(offer.form);
         let echo = self.echo(&[name]).filter(|_| !self.reads_back_next());
         self.proceed(echo.into_iter().collect());
+    }
+
+    /// Offers what lies after or before an offer. False when nothing can.
+    fn goes_beyond(&mut self, offer: &Offer, later: bool) -> bool {
+        if offer.all.is_empty() {
+            return self.search_beyond(offer, later);
+        }
+        self.offer_beyond(offer, later);
+        true
     }
 
     /// Searches for times after the last offered, or before the first, where the list itself ends.
@@ -233,7 +261,9 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
     if says(&["last", "latest", "later one", "latter", "latest one"]) {
         return one(last);
     }
-    if says(&["second", "number two"]) {
+    let moment =
+        ["a", "one", "just"].iter().any(|word| find(&said.words, &phrase(&format!("{word} second"))).is_some());
+    if says(&["second", "number two"]) && !moment {
         return one(1);
     }
     if says(&["third", "number three"]) {
