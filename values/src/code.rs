@@ -214,7 +214,7 @@ pub fn international(digits: &str, prefix: &str) -> String {
 }
 
 /// What a recogniser writes for the name of a letter.
-fn letter_name(word: &str) -> Option<char> {
+pub(crate) fn letter_name(word: &str) -> Option<char> {
     Some(match word {
         "ay" => 'A',
         "bee" | "be" => 'B',

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::code::letter_name;
 use crate::date::is_date_word;
 use crate::number::{is_digits, ordinal, word_value};
 use crate::plain::{is_everyday, is_surname_too};
@@ -71,7 +72,10 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
     match (spelled, run) {
         (Some((letters, place)), Some(run)) => {
             let before = words_text(text, words, &run);
-            let whole = join_spelled(&before, &letters);
+            // What stands elsewhere in the sentence is not what was spelled.
+            let alone = run.len() == 1 && run.end == place.start;
+            let beside = from.is_some() || alone || same_start(&before, &letters).is_some();
+            let whole = if beside { join_spelled(&before, &letters) } else { capitalised(&letters) };
             Some((whole, run.start.min(place.start)..run.end.max(place.end)))
         }
         (Some((letters, place)), None) => Some((capitalised(&letters), place)),
@@ -224,6 +228,16 @@ impl Said<'_> {
         written.is_some_and(|written| written.starts_with(char::is_uppercase)) && self.text.contains(char::is_lowercase)
     }
 
+    /// A letter written as a word, before two single letters or between them. Words that often stand before
+    /// a spelling ("it would be S M I T H") begin none.
+    fn letter_by_name(&self, start: usize, at: usize) -> Option<char> {
+        let word = text_at(self.words, at);
+        let single = |at: usize| single_letter(text_at(self.words, at)).is_some();
+        let begins = !matches!(word, "be" | "are" | "you" | "why" | "okay" | "we" | "oh" | "eye");
+        let among = if at == start { begins && single(at + 1) && single(at + 2) } else { single(at + 1) };
+        named_letter(word).filter(|_| among)
+    }
+
     /// Letters said one by one: "J O H N S O N", "j-o-n", "double n", "N as in Nora".
     fn spelled_at(&self, at: usize) -> Option<Found> {
         let words = self.words;
@@ -235,7 +249,8 @@ impl Said<'_> {
         let mut letters = String::new();
         let mut here = at;
         loop {
-            let letter = match single_letter(text_at(words, here)) {
+            let said = single_letter(text_at(words, here)).or_else(|| self.letter_by_name(at, here));
+            let letter = match said {
                 Some(letter) => {
                     letters.push(letter);
                     here += 1;
@@ -277,6 +292,14 @@ pub fn is_plain(word: &str) -> bool {
     number || date || ordinal || is_everyday(word)
 }
 
+/// "Ess", "aitch": what a recogniser writes for a letter, among letters.
+fn named_letter(word: &str) -> Option<char> {
+    match word {
+        "as" => Some('s'),
+        _ => letter_name(word).map(|letter| letter.to_ascii_lowercase()),
+    }
+}
+
 fn single_letter(word: &str) -> Option<char> {
     let mut chars = word.chars();
     chars.next().filter(|c| c.is_alphabetic() && chars.next().is_none())
@@ -286,13 +309,18 @@ fn single_letter(word: &str) -> Option<char> {
 fn join_spelled(before: &str, letters: &str) -> String {
     let spelled = capitalised(letters);
     let mut parts: Vec<&str> = before.split_whitespace().collect();
-    let same_start = parts.iter().rposition(|part| part.to_lowercase().chars().next() == letters.chars().next());
-    match same_start {
+    match same_start(before, letters) {
         Some(place) => parts[place] = &spelled,
         None if parts.len() == 1 => parts[0] = &spelled,
         None => parts.push(&spelled),
     }
     parts.join(" ")
+}
+
+/// Which word of a name begins like its spelling.
+fn same_start(before: &str, letters: &str) -> Option<usize> {
+    let parts: Vec<&str> = before.split_whitespace().collect();
+    parts.iter().rposition(|part| part.to_lowercase().chars().next() == letters.chars().next())
 }
 
 /// The words as the recogniser wrote them, each with a capital.
@@ -373,6 +401,9 @@ mod tests {
             ("Jürgen Müller", "Jürgen Müller"),
             ("that's Larsen with an E, L A R S E N", "Larsen"),
             ("Price", "Price"),
+            ("See H. L.", "Chl"),
+            ("S em I tee H", "Smith"),
+            ("it would be S M I T H", "Smith"),
             ("I suppose you can make it out to Okafor", "Okafor"),
         ] {
             assert_eq!(read(text, true).as_deref(), Some(expected), "{text}");

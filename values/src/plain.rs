@@ -71,9 +71,11 @@ const ALSO_SURNAMES: &str =
 
 static PLAIN_WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| PLAIN.split_ascii_whitespace().collect());
 
-/// Whether a word is everyday English.
+/// Whether a word is everyday English, in one of its forms.
 pub(crate) fn is_everyday(word: &str) -> bool {
-    PLAIN_WORDS.contains(word)
+    let stem =
+        |ending: &str| word.strip_suffix(ending).is_some_and(|stem| stem.len() > 3 && PLAIN_WORDS.contains(stem));
+    PLAIN_WORDS.contains(word) || stem("s") || stem("ing") || stem("ed")
 }
 
 /// Whether an everyday word is a surname too.

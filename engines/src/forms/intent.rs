@@ -116,6 +116,10 @@ fn strike(words: &[Word], left: &mut [bool], phrases: &[&str]) -> bool {
 /// The move a sentence makes, if its words are mostly that: a long sentence with "sorry" in it is about
 /// something else.
 pub(crate) fn intent(words: &[Word]) -> Option<Move> {
+    // No sentence ends in "by": that was "bye".
+    if words.len() > 1 && words.last().is_some_and(|word| word.text == "by") {
+        return Some(Move::Leave);
+    }
     MOVE_WORDS.iter().find_map(|(what, phrases)| {
         let hit = phrases.iter().find(|wanted| find(words, wanted).is_some())?;
         let length = hit.len();
@@ -130,6 +134,13 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
         let asks = *what == Move::Greet && length == 1 && words.len() > 2 && is_question(&words[1..]);
         (words.len() <= length + room && !asks).then_some(*what)
     })
+}
+
+/// Whether the sentence asks for leave to do something: "can we …", "is it possible to …".
+pub(crate) fn is_request(words: &[Word]) -> bool {
+    const REQUESTS: [&str; 9] =
+        ["can i", "can we", "could i", "could we", "may i", "may we", "might i", "is it possible", "can you"];
+    REQUESTS.iter().any(|request| find(words, &phrase(request)).is_some())
 }
 
 /// Whether the sentence asks something.

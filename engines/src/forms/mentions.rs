@@ -110,6 +110,13 @@ pub(crate) fn mentions(
             }
         }
     }
+    if has(fields, |kind| *kind == Kind::Count) && counts_heads(words, fields) {
+        for mention in &mut out {
+            if let Found::Number(number) = mention.found {
+                mention.found = Found::Count(number);
+            }
+        }
+    }
     let named = out.iter().any(|mention| matches!(mention.found, Found::Name(_)));
     if out.len() > 1
         && !named
@@ -123,6 +130,13 @@ pub(crate) fn mentions(
     drop_company(words, &mut out);
     join_alternatives(words, &mut out);
     out
+}
+
+/// "We're one short, so three": the sentence is about how many, whatever its numbers look like.
+fn counts_heads(words: &[Word], fields: &[&Field]) -> bool {
+    let more_or_less = |at: usize| matches!(text_at(words, at), "short" | "fewer" | "less" | "more");
+    let relative = (0..words.len()).any(|at| more_or_less(at + 1) && cardinal(words, at).is_some());
+    relative || words.iter().any(|word| fields.iter().any(|field| field.units.contains(&word.text)))
 }
 
 fn has(fields: &[&Field], wanted: impl Fn(&Kind) -> bool) -> bool {

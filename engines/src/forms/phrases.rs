@@ -314,6 +314,8 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
             "cancel that",
             "cancel it",
             "cancel this",
+            "cancelled that",
+            "cancelled it",
             "start over",
             "changed my mind",
             "dont book",

@@ -99,6 +99,7 @@ impl Goal {
     /// What the caller says now.
     fn next_line(&self, call: &Call<'_>, turns: usize, audio: bool, memory: &mut Memory) -> String {
         let reply = call.reply.to_lowercase();
+        let right_name = audio && self.hears_the_name(&call.reply);
         let hears = |wanted: &String| reply.contains(&wanted.to_lowercase());
         let is_open = |at: usize, reaction: &Reaction| turns > 0 && !(reaction.once && memory.used[at] > 0);
         let reactions = || self.on.iter().enumerate().filter(|(at, reaction)| is_open(*at, reaction));
@@ -124,9 +125,8 @@ impl Goal {
                 }
             }
             Some((at, reaction)) => {
-                let understood = |wanted: &&String| {
-                    hears(wanted) || (audio && self.expect.name_may_be.contains(wanted) && self.hears_the_name(&reply))
-                };
+                let understood =
+                    |wanted: &&String| hears(wanted) || (right_name && self.expect.name_may_be.contains(wanted));
                 let missing = reaction.must_hear.iter().find(|wanted| !understood(wanted));
                 let correction = missing.and_then(|missing| reaction.otherwise.get(missing));
                 correction.cloned().unwrap_or_else(|| {
@@ -141,8 +141,16 @@ impl Goal {
     }
 
     /// Whether the reply has one of the spellings nobody can tell apart by ear.
+    /// "Vas Vos" is not the name "Vos".
     fn hears_the_name(&self, reply: &str) -> bool {
-        self.expect.name_may_be.iter().any(|name| reply.contains(&name.to_lowercase()))
+        let part_of_a_name = |word: Option<&str>| word.is_some_and(|word| word.starts_with(char::is_uppercase));
+        self.expect.name_may_be.iter().any(|name| {
+            reply.match_indices(name.as_str()).any(|(at, _)| {
+                let before = reply[..at].split_whitespace().next_back();
+                let after = reply[at + name.len()..].strip_prefix(' ').and_then(|rest| rest.split(' ').next());
+                !part_of_a_name(before) && !part_of_a_name(after)
+            })
+        })
     }
 
     /// The writes that are not expected, or are made once more than expected.

@@ -19,7 +19,7 @@ use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
 use voice_values::Value;
-use voice_values::words::{Word, without_hesitation, words};
+use voice_values::words::{Word, find, phrase, text_at, without_hesitation, words};
 
 use super::compile::{Book, Field, Form};
 use super::facts::{self, Fact};
@@ -77,6 +77,13 @@ struct Offer {
     question: String,
     /// The argument to ask for when the caller wants none of them.
     none_ask: String,
+}
+
+impl Offer {
+    /// Whether the options are of different arguments.
+    fn is_mixed(&self) -> bool {
+        self.options.windows(2).any(|pair| pair[0].0 != pair[1].0)
+    }
 }
 
 /// The dialogue, replayed up to now.
@@ -213,6 +220,8 @@ impl<'a> Dialogue<'a> {
     fn asked(&self) -> Option<&'a Field> {
         match &self.prompt {
             Prompt::Ask(name) => self.field(name),
+            // A bare number says nothing where a time and a count are to choose from.
+            Prompt::Offer(offer) if offer.is_mixed() => None,
             Prompt::Offer(offer) => self.book.forms[offer.form].field(&offer.options.first()?.0),
             _ => None,
         }
@@ -242,10 +251,18 @@ impl<'a> Dialogue<'a> {
         let start = self.book.forms.iter().position(|form| form.default);
         let about = triggered.or(self.open).or(start);
         let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
-        let mut found: Vec<Mention> = about.map_or_else(Vec::new, |form| {
+        let read = |asked: Option<&Field>| -> Vec<Mention> {
+            let Some(form) = about else { return Vec::new() };
             let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
             found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
-        });
+        };
+        let mut found = read(asked);
+        // "Wait, Saturday is my daughter's recital, Sunday then" corrects the day and names nobody.
+        let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change) && asked.is_some();
+        let other = |mention: &Mention| !matches!(mention.found, Found::Name(_) | Found::Number(_));
+        if corrects && found.iter().any(other) {
+            found = read(None);
+        }
         if about.is_some_and(|form| self.book.forms[form].need_one_of.is_some()) {
             drop_what_is_changed(&said.words, &mut found);
         }
@@ -271,7 +288,10 @@ impl<'a> Dialogue<'a> {
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
         let clear = facts::clearly_named(self.facts, &said.words);
-        let asks = intent::is_question(&said.words) || clear && triggered.is_none();
+        let values = found.iter().filter(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_))).count();
+        // "Nine holes on Friday at two", "can I go out at two, for nine holes": a wish that names a fact.
+        let wish = values > 1 && (intent::is_request(&said.words) || !intent::is_question(&said.words));
+        let asks = !wish && (intent::is_question(&said.words) || clear && triggered.is_none());
         let asked = self.asked();
         // "Nine, and do you rent clubs?" answers first and asks then.
         let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);
@@ -293,6 +313,12 @@ impl<'a> Dialogue<'a> {
         if !moves_on && triggered.is_none() && self.free_text(said) {
             return;
         }
+        let drops = said.intent == Some(Move::Abandon)
+            && self.form().is_some_and(|form| triggered.is_none() && self.known_again(form, found));
+        if drops {
+            self.misses = 0;
+            return self.abandon();
+        }
         if silent && self.small_talk(said) {
             return;
         }
@@ -303,7 +329,10 @@ impl<'a> Dialogue<'a> {
             && let Some(about) = about
         {
             let facts = facts.iter().map(|fact| fact.say.clone()).collect::<Vec<_>>();
-            facts.into_iter().filter(|_| asks && (triggered.is_some() || answers)).for_each(|fact| self.say(fact));
+            facts
+                .into_iter()
+                .filter(|_| asks && (triggered.is_some() || answers) || clear && wish)
+                .for_each(|fact| self.say(fact));
             if self.fill(about, found, triggered.is_some()) {
                 return;
             }
@@ -383,7 +412,16 @@ impl<'a> Dialogue<'a> {
 
     fn more_wishes(&mut self, said: &Utterance<'_>, found: &[Mention], triggered: Option<usize>) -> bool {
         let only_answer = triggered.is_none() && found.is_empty();
-        if only_answer && intent::declines(&said.words) && self.prompt == Prompt::AnythingElse {
+        let over = || {
+            // "That's it", and what recognisers make of "nope, bye" ("no pie").
+            let is_it =
+                ["thats it", "that is it", "thats all"].iter().any(|it| find(&said.words, &phrase(it)).is_some());
+            let no = matches!(text_at(&said.words, 0), "no" | "nope" | "nah" | "nothing") && said.words.len() <= 3;
+            (is_it || no)
+                && self.facts_for(said, found).is_empty()
+                && said.intent.is_none_or(|intent| intent == Move::Leave)
+        };
+        if only_answer && self.prompt == Prompt::AnythingElse && (intent::declines(&said.words) || over()) {
             self.leave();
             return true;
         }

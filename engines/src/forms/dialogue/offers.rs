@@ -99,7 +99,7 @@ impl Dialogue<'_> {
                         }
                         (Found::Date(DateWish::On(day)), Value::Date(option)) => day == option,
                         (Found::Count(count), Value::Count(option)) => count == option,
-                        (Found::Number(number), Value::Count(option)) => number == option,
+                        (Found::Number(number), Value::Count(option)) => !offer.is_mixed() && number == option,
                         _ => false,
                     }
                 })
