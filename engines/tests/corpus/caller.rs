@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Outcome;
-use super::script::{Call, Stage};
+use super::script::Call;
 use super::telephone::Telephone;
+use super::{Outcome, Stages};
 
 /// Turns beyond those allowed, after which nobody would stay on the line.
 const PATIENCE: usize = 3;
@@ -73,8 +73,8 @@ impl Goal {
     }
 
     /// Plays the call: as text, or with every line of the caller over a telephone line.
-    pub(crate) fn play(&self, stage: &Stage, telephone: Option<&Telephone>) -> Outcome {
-        assert_eq!(self.agent, "golf", "the stage is the golf agent's");
+    pub(crate) fn play(&self, stages: &Stages, telephone: Option<&Telephone>) -> Outcome {
+        let stage = stages.of(&self.agent);
         let mut call = stage.call();
         if let Some(clock) = &self.clock {
             clock.clone_into(&mut call.clock);
@@ -83,7 +83,7 @@ impl Goal {
         let (mut told, mut answers, mut writes, mut turns) = (String::new(), String::new(), Vec::new(), 0);
         while !call.ended && turns < self.expect.max_caller_turns + PATIENCE {
             let line = self.next_line(&call, turns, telephone.is_some(), &mut memory);
-            let heard = telephone.map_or_else(|| line.clone(), |telephone| telephone.carries(&line));
+            let heard = telephone.map_or_else(|| line.clone(), |telephone| telephone.carries(&self.agent, &line));
             call.says(&heard);
             turns += 1;
             answers.push_str(&call.reply.to_lowercase());
@@ -101,16 +101,9 @@ impl Goal {
         let reply = call.reply.to_lowercase();
         let right_name = audio && self.hears_the_name(&call.reply);
         let hears = |wanted: &String| reply.contains(&wanted.to_lowercase());
-        let is_open = |at: usize, reaction: &Reaction| turns > 0 && !(reaction.once && memory.used[at] > 0);
-        let reactions = || self.on.iter().enumerate().filter(|(at, reaction)| is_open(*at, reaction));
-        // What was just done is told first; the question behind it is what the caller answers.
-        let question = call.wrote().then(|| last_sentence(&reply)).unwrap_or_default();
-        let asked = |wanted: &String| !question.is_empty() && question.contains(&wanted.to_lowercase());
-        let first = reactions().find(|(_, reaction)| reaction.hears.iter().any(hears));
-        let matching = match first {
-            Some((_, reaction)) if reaction.once => first,
-            _ => reactions().find(|(_, reaction)| reaction.hears.iter().any(asked)).or(first),
-        };
+        let matching = self.on.iter().enumerate().find(|(at, reaction)| {
+            turns > 0 && !(reaction.once && memory.used[*at] > 0) && reaction.hears.iter().any(hears)
+        });
         let line = match matching {
             None if turns < self.opening.len() && memory.unmatched == turns => {
                 memory.unmatched += 1;
@@ -164,15 +157,17 @@ impl Goal {
     }
 
     fn same(&self, expected: &Write, (tool, arguments): &(String, Value), audio: bool) -> bool {
-        let (mut wanted, mut made) = (expected.arguments.clone(), arguments.clone());
-        if audio && let (Some(wanted), Some(made)) = (wanted.get_mut("name"), made.get_mut("name")) {
-            let name = made.as_str().unwrap_or_default();
+        let (mut wanted, made) = (expected.arguments.clone(), arguments);
+        for (key, wanted) in
+            wanted.as_object_mut().into_iter().flatten().filter(|(key, _)| audio && key.ends_with("name"))
+        {
+            let name = made[key.as_str()].as_str().unwrap_or_default();
             let spellings = self.expect.name_may_be.iter().map(String::as_str).chain(wanted.as_str());
             if spellings.into_iter().any(|spelling| spelling.eq_ignore_ascii_case(name)) {
-                *wanted = made.clone();
+                *wanted = name.into();
             }
         }
-        expected.tool == *tool && wanted == made
+        expected.tool == *tool && wanted == *made
     }
 
     fn failure(
@@ -202,11 +197,6 @@ impl Goal {
         (turns > self.expect.max_caller_turns)
             .then(|| format!("took {turns} turns instead of {}", self.expect.max_caller_turns))
     }
-}
-
-fn last_sentence(reply: &str) -> &str {
-    let end = reply.trim_end_matches(['.', '?', '!']);
-    end.rfind(['.', '?', '!']).map_or(end, |at| &end[at + 1..])
 }
 
 /// What the caller said so far.

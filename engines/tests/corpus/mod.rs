@@ -18,11 +18,15 @@ pub(crate) mod telephone;
 #[path = "../forms/golf.rs"]
 mod golf;
 #[allow(dead_code, reason = "the agent's own tests use the rest")]
+#[path = "../forms/olive_and_thyme.rs"]
+mod olive_and_thyme;
+#[allow(dead_code, reason = "the agent's own tests use the rest")]
 #[path = "../forms/script.rs"]
 mod script;
 
 use caller::Goal;
 use golf::golf;
+use olive_and_thyme::olive_and_thyme;
 use report::Tally;
 use script::Stage;
 use telephone::Telephone;
@@ -58,6 +62,27 @@ impl Split {
     }
 }
 
+/// The agents of the corpus, each with its backend.
+pub(crate) struct Stages {
+    golf: Stage,
+    restaurant: Stage,
+}
+
+impl Stages {
+    fn new() -> Self {
+        Self { golf: golf(), restaurant: olive_and_thyme() }
+    }
+
+    /// The stage of the agent in this folder of `prompts/`.
+    pub(crate) fn of(&self, agent: &str) -> &Stage {
+        match agent {
+            "golf" => &self.golf,
+            "restaurant" => &self.restaurant,
+            other => panic!("there is no stage for {other}"),
+        }
+    }
+}
+
 /// How a line or a call went.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
@@ -85,8 +110,8 @@ pub(crate) fn play_lines(split: Split) -> Tally {
 /// Plays the calls of a half, as text or over a telephone line.
 pub(crate) fn play_dialogues(split: Split, telephone: Option<&Telephone>) -> Tally {
     let goals = goals(split);
-    let stage = golf();
-    let outcomes = in_parallel(&goals, &|goal| goal.play(&stage, telephone));
+    let stages = Stages::new();
+    let outcomes = in_parallel(&goals, &|goal| goal.play(&stages, telephone));
     let mode = if telephone.is_some() { "audio" } else { "text" };
     Tally { split, what: "calls", mode, outcomes }
 }

@@ -15,7 +15,7 @@ use voice_pipeline::vendors::tts::Tts as _;
 
 use normalise::Normaliser;
 
-use super::golf;
+use super::{golf, olive_and_thyme};
 
 // The gateway's own rules, which are the server's and not the engines'.
 #[path = "../../../src/agent/normalise.rs"]
@@ -28,7 +28,8 @@ const PAUSE_SAMPLES: usize = 16_000 * 3 / 10;
 pub(crate) struct Telephone {
     voice: HibariTts,
     recogniser: MoonshineStt,
-    normaliser: Normaliser,
+    /// The list of each agent.
+    normalisers: HashMap<&'static str, Normaliser>,
     carried: Mutex<HashMap<String, String>>,
 }
 
@@ -39,20 +40,24 @@ impl Telephone {
         let paths = weights_or_skip(set)?;
         let runtime = Runtime::load(&paths.onnxruntime).expect("the library loads");
         let settings = TtsSettings { seed: 1, ..TtsSettings::default() };
-        let agent: toml::Table = golf::AGENT.parse().expect("the agent is readable");
+        let agents = [("golf", golf::AGENT), ("restaurant", olive_and_thyme::AGENT)];
         Some(Self {
             voice: HibariTts::load(runtime, &paths.tts, &settings).expect("the voice loads"),
             recogniser: MoonshineStt::load(runtime, &paths.stt, SttSettings::default()).expect("the recogniser loads"),
-            normaliser: Normaliser::new(slips(&agent)),
+            normalisers: agents.map(|(name, agent)| (name, Normaliser::new(slips(agent)))).into(),
             carried: Mutex::default(),
         })
     }
 
-    /// What arrives at the agent when the caller says this. Typed digits arrive as they are.
-    pub(crate) fn carries(&self, line: &str) -> String {
+    /// What arrives at an agent when the caller says this. Typed digits arrive as they are.
+    pub(crate) fn carries(&self, agent: &str, line: &str) -> String {
         if line.starts_with(voice_engines::forms::KEYPAD) {
             return line.to_owned();
         }
+        self.normalisers[agent].apply(&self.recognised(line))
+    }
+
+    fn recognised(&self, line: &str) -> String {
         let known = self.carried.lock().expect("nobody panicked").get(line).cloned();
         known.unwrap_or_else(|| {
             let spoken = self.voice.synthesize_blocking(line, "heart", 1.0).expect("the voice speaks");
@@ -63,14 +68,14 @@ impl Telephone {
             clip.extend([0; PAUSE_SAMPLES]);
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
             let text = runtime.block_on(self.recogniser.recognise(&clip)).expect("the recogniser hears");
-            let text = self.normaliser.apply(&text);
             self.carried.lock().expect("nobody panicked").insert(line.to_owned(), text.clone());
             text
         })
     }
 }
 
-fn slips(agent: &toml::Table) -> Vec<(String, String)> {
+fn slips(agent: &str) -> Vec<(String, String)> {
+    let agent: toml::Table = agent.parse().expect("the agent is readable");
     let rules = agent.get("normalise").and_then(toml::Value::as_array).into_iter().flatten();
     let text = |rule: &toml::Value, key: &str| rule.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     rules.filter_map(|rule| Some((text(rule, "heard")?, text(rule, "means")?))).collect()

@@ -195,16 +195,6 @@ impl Call<'_> {
         panic!("the agent calls tools for ever");
     }
 
-    /// Whether the last reply tells of something that was changed.
-    pub(crate) fn wrote(&self) -> bool {
-        let done = self.messages.iter().rev().take_while(|message| !matches!(message, Message::Caller(_)));
-        let mut results = done.filter_map(|message| match message {
-            Message::ToolResult { name, content, .. } => Some((name, content)),
-            _ => None,
-        });
-        results.any(|(name, content)| self.stage.writes.contains(name) && !content.contains("\"error\""))
-    }
-
     /// One answer of the agent, without consequences.
     pub(crate) fn answer(&self) -> (String, Vec<ToolCall>) {
         let request = LlmRequest {

@@ -287,7 +287,9 @@ impl<'a> Dialogue<'a> {
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_)));
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
-        let clear = facts::clearly_named(self.facts, &said.words);
+        // "My phone number is …" asks for no number.
+        let gives = |mention: &Mention| matches!(mention.found, Found::Phone(_) | Found::Email(_) | Found::Code(_));
+        let clear = facts::clearly_named(self.facts, &said.words) && !found.iter().any(gives);
         let values = found.iter().filter(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_))).count();
         // "Nine holes on Friday at two", "can I go out at two, for nine holes": a wish that names a fact.
         let wish = values > 1 && (intent::is_request(&said.words) || !intent::is_question(&said.words));
