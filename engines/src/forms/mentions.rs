@@ -163,8 +163,11 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
         offer(date_at(words, at, today, loose).map(|(wish, used)| (Found::Date(wish), used)));
     }
     if has(fields, is_time) {
+        let of_time = asked.is_none_or(|asked| asked.kind == Kind::Date || is_time(&asked.kind));
         let loose = loose(&is_time);
-        offer(time_at(words, at, loose).map(|(wish, used)| (Found::Time(wish), used)));
+        // "I don't care", to "inside or outside?", is about no time.
+        let wish = time_at(words, at, loose).filter(|(wish, _)| of_time || *wish != TimeWish::Any);
+        offer(wish.map(|(wish, used)| (Found::Time(wish), used)));
     }
     if has(fields, |kind| *kind == Kind::Count) {
         offer(count(words, at, fields, false));

@@ -11,7 +11,7 @@
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
 //! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`),
-//! questions and read-backs (`next`), tool results (`results`), and picking from a list (`offers`).
+//! questions and read-backs (`next`), questions in others' words (`follow`), tool results (`results`), and picking from a list (`offers`).
 
 use std::collections::BTreeMap;
 
@@ -28,6 +28,7 @@ use super::mentions::{Found, Mention, drop_what_is_changed, mentions};
 
 mod about;
 mod fill;
+mod follow;
 mod next;
 mod offers;
 mod results;
@@ -162,6 +163,7 @@ impl<'a> Dialogue<'a> {
     pub(crate) fn caller(&mut self, text: &str, typed: bool) {
         self.plan = Plan::default();
         self.typed = typed;
+        self.follow();
         let report = self.report.take();
         let words = without_hesitation(words(text));
         let answer = intent::answer(&words);
