@@ -228,6 +228,14 @@ impl Said<'_> {
         written.is_some_and(|written| written.starts_with(char::is_uppercase)) && self.text.contains(char::is_lowercase)
     }
 
+    /// "p.r.": letters said one by one that were written together.
+    fn dotted(&self, at: usize) -> Option<&str> {
+        let word = self.words.get(at)?;
+        let written = self.text.get(word.start..word.end)?;
+        let apart = written.len() == 2 * word.text.len() - 1 && written.split('.').all(|letter| letter.len() == 1);
+        (word.text.len() > 1 && apart).then_some(word.text.as_str())
+    }
+
     /// A letter written as a word, before two single letters or between them. Words that often stand before
     /// a spelling ("it would be S M I T H") begin none.
     fn letter_by_name(&self, start: usize, at: usize) -> Option<char> {
@@ -249,6 +257,11 @@ impl Said<'_> {
         let mut letters = String::new();
         let mut here = at;
         loop {
+            if let Some(several) = self.dotted(here) {
+                letters.push_str(several);
+                here += 1;
+                continue;
+            }
             let said = single_letter(text_at(words, here)).or_else(|| self.letter_by_name(at, here));
             let letter = match said {
                 Some(letter) => {
@@ -402,6 +415,7 @@ mod tests {
             ("that's Larsen with an E, L A R S E N", "Larsen"),
             ("Price", "Price"),
             ("See H. L.", "Chl"),
+            ("it is p.r. c. y. b. l.s. k.i.", "Prcyblski"),
             ("S em I tee H", "Smith"),
             ("it would be S M I T H", "Smith"),
             ("I suppose you can make it out to Okafor", "Okafor"),

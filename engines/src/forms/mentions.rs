@@ -5,7 +5,7 @@
 //! else claimed.
 
 use jiff::civil::Date;
-use voice_values::code::{almost_code, code_at, international, phone_at};
+use voice_values::code::{CodeShape, almost_code, code_at, international, phone_at};
 use voice_values::count::{count_at, is_company};
 use voice_values::date::{DateWish, date_at};
 use voice_values::name::{is_plain, name_at_the_end, name_in};
@@ -181,7 +181,7 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
                 if asked && starts {
                     offer(
                         almost_code(words, at)
-                            .filter(|(said, _)| said.len() > 2)
+                            .filter(|(said, _)| said.len() > 2 && !hesitates_before_code(words, at, shape))
                             .map(|(said, used)| (Found::NoCode(said), used)),
                     );
                 }
@@ -201,6 +201,11 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
 fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {
     let units: Vec<String> = fields.iter().flat_map(|field| field.units.iter().cloned()).collect();
     count_at(words, at, &units, loose).map(|(count, used)| (Found::Count(count), used))
+}
+
+/// "A T 2 0 4 …": what a recogniser makes of "uh" is no part of the code behind it.
+fn hesitates_before_code(words: &[Word], at: usize, shape: &CodeShape) -> bool {
+    matches!(text_at(words, at), "a" | "i" | "eh" | "ok" | "okay") && code_at(words, at + 1, shape, true).is_some()
 }
 
 /// "Not Saturday", "instead of nine": said to be taken away.

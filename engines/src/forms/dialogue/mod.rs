@@ -10,8 +10,9 @@
 //! - a question once answered is not asked again, unless the caller takes the answer back;
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
-//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`),
-//! questions and read-backs (`next`), questions in others' words (`follow`), tool results (`results`), and picking from a list (`offers`).
+//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`, `bounds`),
+//! questions and read-backs (`next`), questions in others' words (`follow`), what is no answer
+//! at all (`small_talk`), tool results (`results`), and picking from a list (`offers`).
 
 use std::collections::BTreeMap;
 
@@ -27,11 +28,13 @@ use super::intent::{self, Answer, Move};
 use super::mentions::{Found, Mention, drop_what_is_changed, mentions};
 
 mod about;
+mod bounds;
 mod fill;
 mod follow;
 mod next;
 mod offers;
 mod results;
+mod small_talk;
 
 /// What the agent does next: speak, then perhaps call a tool.
 #[derive(Debug, Default)]
@@ -357,63 +360,6 @@ impl<'a> Dialogue<'a> {
         self.miss();
     }
 
-    /// Leave, repeat, hold, help, never mind, thanks, hello. True when that was all.
-    fn small_talk(&mut self, said: &Utterance<'_>) -> bool {
-        let lines = &self.book.lines;
-        match said.intent {
-            Some(Move::Leave) => self.leave(),
-            Some(Move::Abandon) if self.form().is_some() => self.abandon(),
-            Some(Move::Repeat) => {
-                let again = if self.said.is_empty() { self.question() } else { self.said.clone() };
-                self.say(again);
-            }
-            Some(Move::Hold) => self.say(lines.hold.clone()),
-            Some(Move::Help) => {
-                let help = self.help();
-                self.say_and_ask(help);
-            }
-            Some(Move::Unknown) if self.asked().is_some() => self.unknown(),
-            Some(Move::Thanks) if said.words.len() < 6 => self.say_and_ask(lines.welcome.clone()),
-            Some(Move::Greet) => self.say_and_ask(lines.hello.clone()),
-            _ => return false,
-        }
-        self.misses = 0;
-        true
-    }
-
-    fn leave(&mut self) {
-        self.say(self.book.lines.goodbye.clone());
-        if self.offers_tool(super::END_CALL) {
-            self.plan.call = Some((super::END_CALL.to_owned(), Json::Object(serde_json::Map::new())));
-        }
-    }
-
-    fn person(&mut self) {
-        self.misses = 0;
-        if self.offers_tool(super::TRANSFER) {
-            self.say(self.book.lines.transfer.clone());
-            self.plan.call = Some((super::TRANSFER.to_owned(), Json::Object(serde_json::Map::new())));
-        } else {
-            if self.prompt == Prompt::Open {
-                self.prompt = Prompt::AnythingElse;
-            }
-            self.say_and_ask(self.book.lines.person.clone());
-        }
-    }
-
-    fn wants_person(&mut self, said: &Utterance<'_>, before: Prompt) -> bool {
-        self.prompt = before;
-        match said.answer {
-            Answer::Yes => self.person(),
-            Answer::No => {
-                let question = self.question();
-                self.say(question);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     fn more_wishes(&mut self, said: &Utterance<'_>, found: &[Mention], triggered: Option<usize>) -> bool {
         let only_answer = triggered.is_none() && found.is_empty();
         let over = || {
@@ -447,67 +393,5 @@ impl<'a> Dialogue<'a> {
             _ => return false,
         }
         true
-    }
-
-    /// Drops the open form.
-    fn abandon(&mut self) {
-        self.forget();
-        self.prompt = Prompt::AnythingElse;
-        self.say_and_ask(self.book.lines.abandoned.clone());
-    }
-
-    /// Forgets what was filled in since the last deed.
-    fn forget(&mut self) {
-        self.values = self.settled.clone();
-        self.window = None;
-        self.open = None;
-    }
-
-    fn unknown(&mut self) {
-        let Some(field) = self.asked() else { return };
-        if let Some(unknown) = &field.unknown {
-            self.forget();
-            self.prompt = Prompt::AnythingElse;
-            return self.say_and_ask(unknown.clone());
-        }
-        self.say_and_ask(field.hint.clone().unwrap_or_default());
-    }
-
-    fn help(&self) -> String {
-        if let Some(help) = &self.book.lines.help {
-            return help.clone();
-        }
-        let deeds: Vec<String> = self.book.forms.iter().filter_map(|form| form.does.clone()).collect();
-        if deeds.is_empty() { String::new() } else { format!("I can {}.", super::spoken::either(&deeds)) }
-    }
-
-    /// Two differently worded tries, then a person.
-    fn miss(&mut self) {
-        self.misses += 1;
-        let lines = &self.book.lines;
-        match self.misses {
-            1 => {
-                self.say(lines.not_understood[0].clone());
-                let question = self.question_again();
-                self.say(question);
-            }
-            2 => {
-                self.say(lines.not_understood[1].clone());
-                let hint = self.asked().and_then(|field| field.hint.clone());
-                let hint = hint.unwrap_or_else(|| if self.form().is_none() { self.help() } else { String::new() });
-                self.say_and_ask(hint);
-            }
-            _ => {
-                self.misses = 0;
-                if self.offers_tool(super::TRANSFER) {
-                    let before = std::mem::replace(&mut self.prompt, Prompt::Open);
-                    self.prompt = Prompt::Person(Box::new(before));
-                    self.say(lines.offer_person.clone());
-                } else {
-                    self.say(lines.trouble.clone());
-                    self.say_and_ask(lines.person.clone());
-                }
-            }
-        }
     }
 }
