@@ -180,7 +180,8 @@ fn wire(
     let (speak, to_tts) = mpsc::channel(stages::PIECES);
     let (spoken, to_pace) = mpsc::channel(stages::OUTBOUND_CHUNKS);
     let (fixed, to_pace_lines) = mpsc::channel(stages::LINES);
-    tasks.spawn(llm::run(to_llm, models.clone(), speak, context.clone()));
+    let thinker = llm::Thinker { chain: models.clone(), begin_again: setup.lines.texts.begin_again.clone() };
+    tasks.spawn(llm::run(to_llm, thinker, speak, context.clone()));
     let mouth = tts::Speaker { chain: voices, voice: setup.voice, per_letter: setup.lines.per_letter() };
     tasks.spawn(tts::run(to_tts, mouth, spoken, live_rx.clone(), context.clone()));
     let egress = pace::Egress {

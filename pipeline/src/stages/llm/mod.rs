@@ -1,14 +1,21 @@
 //! The model's stage: one request at a time becomes speakable pieces and tool calls.
 //!
-//! A model that fails before its first word makes room for the next in the chain at once. One that
-//! fails later does not: the caller has heard its words.
+//! A model that fails makes room for the next in the chain (`relay` says for whom). Before its first
+//! word nobody notices. After it, what the voice has been given stays, the unfinished rest is dropped, and
+//! where the caller has been told something of this answer the agent's `begin_again` stands between the
+//! two: the next model is asked what the first one was, and answers from the beginning. A tool call that
+//! arrived whole counts, though its answer broke off: asking again could book twice.
+
+mod relay;
 
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::relay::{Begun, Relay};
 use super::{Context, Signal, Speak};
+use crate::chat::ToolCall;
 use crate::chat::pieces::PieceCutter;
 use crate::chat::spoken::SpokenText;
 use crate::event::EventKind;
@@ -16,7 +23,7 @@ use crate::pii::Pii;
 use crate::turn::TurnId;
 use crate::vendors::VendorError;
 use crate::vendors::chain::Chain;
-use crate::vendors::llm::{Llm, LlmEvent, LlmRequest};
+use crate::vendors::llm::{Finish, Llm, LlmEvent, LlmRequest};
 
 /// Requests waiting for the model. Cancelled ones leave at once, so it never fills in practice; a
 /// request that finds it full fails its turn.
@@ -49,28 +56,33 @@ pub struct Think {
     pub cancel: CancellationToken,
 }
 
+/// Who thinks.
+pub struct Thinker {
+    /// The models.
+    pub chain: Chain<dyn Llm>,
+    /// Said where a model broke off in what the caller already hears, before another answers.
+    pub begin_again: String,
+}
+
 /// Runs until its input ends. Cancelling a request drops the vendor's stream.
 pub async fn run(
     mut requests: mpsc::Receiver<Request>,
-    models: Chain<dyn Llm>,
+    Thinker { chain, begin_again }: Thinker,
     speak: mpsc::Sender<Speak>,
     context: Context,
 ) {
     while let Some(request) = requests.recv().await {
         match request {
             Request::Think(Think { turn, request, next_piece, cancel }) => {
-                let mut answer =
-                    Answer { turn, next_piece, markup: SpokenText::new(), speak: &speak, context: &context };
-                let outcome = cancel.run_until_cancelled(answer.of_any(&models, request)).await;
+                let mut answer = Answer::new(turn, next_piece, &speak, &context);
+                let outcome = cancel.run_until_cancelled(answer.of_any(&chain, request, &begin_again)).await;
                 if let Some(Err(_)) = outcome {
                     context.signal(Signal::LlmFailed(turn)).await;
                 }
             }
             Request::Finish { turn, piece, text } => {
-                let mut answer =
-                    Answer { turn, next_piece: piece, markup: SpokenText::new(), speak: &speak, context: &context };
                 if let Some(text) = text {
-                    answer.say(&text).await;
+                    Answer::new(turn, piece, &speak, &context).say(&text).await;
                 }
                 let _ = speak.send(Speak::End(turn)).await;
             }
@@ -81,11 +93,16 @@ pub async fn run(
 /// No model gave an answer; what failed was told.
 struct Unanswered;
 
-/// Whether anything of an answer was handed on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Begun {
-    No,
-    Yes,
+/// How an attempt at an answer ended.
+enum Attempt {
+    /// The model said all it wanted.
+    Whole,
+    /// It broke off behind whole tool calls, which count.
+    Called(VendorError),
+    Failed {
+        begun: Begun,
+        error: VendorError,
+    },
 }
 
 /// One answer on its way out.
@@ -97,44 +114,64 @@ struct Answer<'a> {
     context: &'a Context,
 }
 
-impl Answer<'_> {
-    /// The answer of the first model that begins one.
-    async fn of_any(&mut self, models: &Chain<dyn Llm>, request: LlmRequest) -> Result<(), Unanswered> {
-        let turn = Some(self.turn);
-        let mut place = models.first(Instant::now());
+impl<'a> Answer<'a> {
+    fn new(turn: TurnId, next_piece: u32, speak: &'a mpsc::Sender<Speak>, context: &'a Context) -> Self {
+        Self { turn, next_piece, markup: SpokenText::new(), speak, context }
+    }
+
+    /// The answer of the first model that gives one.
+    async fn of_any(
+        &mut self,
+        models: &Chain<dyn Llm>,
+        request: LlmRequest,
+        begin_again: &str,
+    ) -> Result<(), Unanswered> {
+        let mut relay = Relay::begin(models, Instant::now());
+        let mut model = relay.model();
         loop {
-            let model = models.vendor(place);
-            let Err((begun, error)) = self.of(model.as_ref(), request.clone()).await else {
-                models.succeeded(place);
-                return Ok(());
+            let said_before = self.next_piece;
+            let (error, begun) = match self.of(model, request.clone()).await {
+                Attempt::Whole => {
+                    relay.succeeded();
+                    return Ok(());
+                }
+                Attempt::Called(error) => (error, None),
+                Attempt::Failed { begun, error } => (error, Some(begun)),
             };
             let now = Instant::now();
-            models.failed(place, now, &error);
+            relay.failed(now, &error);
             let (vendor, kind) = (error.vendor(), error.kind());
-            self.context.emit(turn, EventKind::VendorFailed { stage: "llm", vendor, kind });
-            if begun == Begun::Yes {
-                return Err(Unanswered);
+            self.context.emit(Some(self.turn), EventKind::VendorFailed { stage: "llm", vendor, kind });
+            let Some(begun) = begun else { return Ok(()) };
+            let Some(next) = relay.hand_over(now, begun) else { return Err(Unanswered) };
+            let (from, to) = (model.name(), next.name());
+            if from != to {
+                self.context.emit(Some(self.turn), EventKind::VendorReplaced { stage: "llm", from, to });
             }
-            // A model that failed others may be well again, and without one the call is over.
-            let Some(next) = models.after(place, now).or_else(|| models.behind(place)) else { return Err(Unanswered) };
-            let (from, to) = (model.name(), models.vendor(next).name());
-            self.context.emit(turn, EventKind::VendorReplaced { stage: "llm", from, to });
-            place = next;
+            // Markup that was open in what broke off is not closed by anybody.
+            self.markup = SpokenText::new();
+            if self.next_piece > said_before {
+                self.say(begin_again).await;
+            }
+            model = next;
         }
     }
 
     /// The answer of one model.
-    async fn of(&mut self, model: &dyn Llm, request: LlmRequest) -> Result<(), (Begun, VendorError)> {
-        let turn = self.turn;
+    async fn of(&mut self, model: &dyn Llm, request: LlmRequest) -> Attempt {
         let mut events = model.answer(request);
         let mut cutter = PieceCutter::new();
         let mut calls = Vec::new();
         let mut begun = Begun::No;
-        while let Some(event) = events.next().await {
-            let event = event.map_err(|error| (begun, error))?;
+        let error = loop {
+            let event = match events.next().await {
+                Some(Ok(event)) => event,
+                Some(Err(error)) => break error,
+                None => break VendorError::Failed { vendor: model.name(), kind: "the answer broke off".to_owned() },
+            };
             if begun == Begun::No {
                 begun = Begun::Yes;
-                self.context.signal(Signal::FirstToken(turn)).await;
+                self.context.signal(Signal::FirstToken(self.turn)).await;
             }
             match event {
                 LlmEvent::Text(delta) => {
@@ -153,13 +190,21 @@ impl Answer<'_> {
                     if let Some(piece) = cutter.finish() {
                         self.say(&piece).await;
                     }
-                    let next_piece = self.next_piece;
-                    self.context.signal(Signal::Answered { turn, finish, calls, next_piece }).await;
-                    return Ok(());
+                    self.answered(finish, calls).await;
+                    return Attempt::Whole;
                 }
             }
+        };
+        if calls.is_empty() {
+            return Attempt::Failed { begun, error };
         }
-        Err((begun, VendorError::Failed { vendor: model.name(), kind: "the answer broke off".to_owned() }))
+        self.answered(Finish::ToolCalls, calls).await;
+        Attempt::Called(error)
+    }
+
+    async fn answered(&self, finish: Finish, calls: Vec<ToolCall>) {
+        let (turn, next_piece) = (self.turn, self.next_piece);
+        self.context.signal(Signal::Answered { turn, finish, calls, next_piece }).await;
     }
 
     async fn say(&mut self, piece: &str) {
@@ -171,3 +216,6 @@ impl Answer<'_> {
         let _ = self.speak.send(Speak::Piece { turn, piece, text }).await;
     }
 }
+
+#[cfg(test)]
+mod tests;
