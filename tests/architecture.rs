@@ -22,6 +22,17 @@ const PIPELINE: &[(&str, &[&str])] = &[
     ("session", &["audio", "chat", "event", "line", "pii", "stages", "time", "tools", "turn", "vad", "vendors"]),
 ];
 
+/// The rooms of the values crate and the rooms each may use.
+const VALUES: &[(&str, &[&str])] = &[
+    ("words", &[]),
+    ("number", &["words"]),
+    ("date", &["number", "words"]),
+    ("time", &["date", "number", "words"]),
+    ("count", &["date", "number", "time", "words"]),
+    ("name", &["date", "number", "words"]),
+    ("code", &["name", "number", "words"]),
+];
+
 /// The rooms of the server and the rooms of the server each may use.
 const SERVER: &[(&str, &[&str])] = &[
     ("config", &[]),
@@ -49,6 +60,15 @@ fn the_rooms_of_the_pipeline_keep_to_the_rule() {
 }
 
 #[test]
+fn the_rooms_of_the_values_keep_to_the_rule_and_know_nothing_of_ours() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("values/src");
+    assert_eq!(forbidden_arrows(&root, "crate::", VALUES), Vec::<String>::new());
+    for file in sources(&root) {
+        assert!(!production_code(&file).contains("voice_"), "{} knows another crate of ours", file.display());
+    }
+}
+
+#[test]
 fn the_rooms_of_the_server_keep_to_the_rule() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     assert_eq!(forbidden_arrows(&root, "crate::", SERVER), Vec::<String>::new());
@@ -58,7 +78,7 @@ fn the_rooms_of_the_server_keep_to_the_rule() {
 #[test]
 fn every_room_has_its_line_in_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (folder, table) in [("pipeline/src", PIPELINE), ("src", SERVER)] {
+    for (folder, table) in [("pipeline/src", PIPELINE), ("values/src", VALUES), ("src", SERVER)] {
         let lib = fs::read_to_string(root.join(folder).join("lib.rs")).unwrap();
         let rooms: BTreeSet<_> =
             lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Time;
 use serde_json::Value as Json;
+use voice_values::code::CodeShape;
+use voice_values::time::Range;
+use voice_values::words::phrase;
+use voice_values::{Choice, Kind, clock_text};
 
 use super::annotations::{AgentNotes, ErrorNotes, FieldNotes, OfferNotes, ToolNotes};
 use super::template::Template;
 use super::trigger::Trigger;
-use super::values::code::CodeShape;
-use super::values::time::Range;
-use super::values::{Choice, Kind, clock_text};
-use super::words::phrase;
 use super::{FormsAgent, FormsError, FormsTool};
 
 /// Everything the dialogue needs to know about the agent.

@@ -3,7 +3,7 @@
 //! One fact a list item: `- **Name** (key, key): The sentences to speak.` The name is a key too. A key is
 //! one or more words; a plural "s" makes no difference.
 
-use super::words::{Word, phrase};
+use voice_values::words::{Word, phrase};
 
 /// Most facts spoken in one answer.
 const MOST_AT_ONCE: usize = 2;
@@ -90,8 +90,8 @@ pub(crate) fn asked_for<'a>(facts: &'a [Fact], words: &[Word], free: &dyn Fn(usi
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     const PROMPT: &str = "\
 You answer the phone.

@@ -5,8 +5,9 @@
 
 use std::sync::LazyLock;
 
+use voice_values::words::{Word, find, phrase};
+
 use super::phrases;
-use super::words::{Word, find, phrase};
 
 /// The answer to a yes/no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,8 +150,8 @@ pub(crate) fn is_question(words: &[Word]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     #[test]
     fn hears_agreement_in_its_many_wordings() {

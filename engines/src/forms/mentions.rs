@@ -5,16 +5,16 @@
 //! else claimed.
 
 use jiff::civil::Date;
+use voice_values::code::{almost_code, code_at, international, phone_at};
+use voice_values::count::count_at;
+use voice_values::date::{DateWish, date_at};
+use voice_values::name::{is_plain, name_in};
+use voice_values::number::{cardinal, is_pronoun};
+use voice_values::time::{TimeWish, is_quantity, time_at};
+use voice_values::words::{Word, text_at, text_before};
+use voice_values::{Kind, choice_in, email_in};
 
 use super::compile::Field;
-use super::values::code::{almost_code, code_at, phone_at};
-use super::values::count::count_at;
-use super::values::date::{DateWish, date_at};
-use super::values::name::{is_plain, name_in};
-use super::values::number::{cardinal, is_pronoun};
-use super::values::time::{TimeWish, is_quantity, time_at};
-use super::values::{Kind, choice_in, email_in};
-use super::words::{Word, text_at, text_before};
 
 /// Something said about an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,16 +165,6 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
         }
     }
     best
-}
-
-/// A number with its country code, when the agent's numbers have one.
-fn international(digits: &str, prefix: &str) -> String {
-    let code = prefix.trim_start_matches('+');
-    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
-        let plus = if prefix.is_empty() { "" } else { "+" };
-        return format!("{plus}{digits}");
-    }
-    format!("{prefix}{}", digits.trim_start_matches('0'))
 }
 
 fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {

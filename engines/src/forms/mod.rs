@@ -35,16 +35,15 @@ mod compile;
 mod dialogue;
 mod facts;
 mod intent;
+mod keypad;
 mod mentions;
 mod phrases;
 mod replay;
 mod spoken;
 mod template;
 mod trigger;
-mod values;
-mod words;
 
-pub use words::KEYPAD;
+pub use keypad::KEYPAD;
 
 /// The built-in tool that ends the call; offered by the host.
 pub const END_CALL: &str = "end_call";

@@ -11,7 +11,7 @@ use voice_pipeline::vendors::llm::LlmRequest;
 use super::compile::Book;
 use super::dialogue::{Dialogue, Plan};
 use super::facts::facts;
-use super::words::keypad_digits;
+use super::keypad::keypad_digits;
 
 /// Something that happened in the conversation.
 enum Happened<'m> {

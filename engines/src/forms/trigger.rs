@@ -4,7 +4,7 @@
 //! alternatives, in order, with at most [`MOST_BETWEEN`] other words between two groups. Endings ("-s",
 //! "-ing", "-ed") make no difference.
 
-use super::words::{Word, phrase};
+use voice_values::words::{Word, phrase};
 
 /// Most words between two groups of a trigger.
 const MOST_BETWEEN: usize = 4;
@@ -76,8 +76,8 @@ fn stem(word: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     #[test]
     fn matches_words_in_order_with_room_between() {

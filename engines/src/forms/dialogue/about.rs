@@ -1,15 +1,15 @@
 //! What an utterance is about: a form it starts, a fact it asks for, an argument it names.
 
 use jiff::ToSpan as _;
+use voice_values::Kind;
+use voice_values::date::{DateWish, only_weekday};
+use voice_values::words::find;
 
 use super::super::compile::{Field, Form};
 use super::super::facts::{self, Fact};
 use super::super::intent::Answer;
 use super::super::mentions::{Found, Mention};
 use super::super::trigger;
-use super::super::values::Kind;
-use super::super::values::date::{DateWish, only_weekday};
-use super::super::words::find;
 use super::{Dialogue, Prompt, Utterance};
 
 impl<'a> Dialogue<'a> {

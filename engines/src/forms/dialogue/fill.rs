@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
+use voice_values::date::DateWish;
+use voice_values::time::{Clock, Half, TimeWish, resolve};
+use voice_values::words::find;
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Field, Form};
 use super::super::mentions::{Found, Mention};
 use super::super::spoken;
-use super::super::values::date::DateWish;
-use super::super::values::time::{Clock, Half, TimeWish, resolve};
-use super::super::values::{Kind, Value};
-use super::super::words::find;
 use super::{Dialogue, Offer, Prompt, Utterance};
 
 /// A time window, either end open.

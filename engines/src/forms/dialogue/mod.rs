@@ -18,13 +18,13 @@ use std::collections::BTreeMap;
 use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
+use voice_values::Value;
+use voice_values::words::{Word, words};
 
 use super::compile::{Book, Field, Form};
 use super::facts::Fact;
 use super::intent::{self, Answer, Move};
 use super::mentions::{Found, Mention, mentions};
-use super::values::Value;
-use super::words::{Word, words};
 
 mod about;
 mod fill;

@@ -1,14 +1,14 @@
 //! What the agent asks next: missing arguments, the read-back, and the call when it was agreed to.
 
 use serde_json::{Map, Value as Json};
+use voice_values::words::{find, phrase, words};
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Field, Form};
 use super::super::intent::{Answer, Move};
 use super::super::mentions::Mention;
 use super::super::spoken::{self, Filter};
 use super::super::trigger;
-use super::super::values::{Kind, Value};
-use super::super::words::{find, phrase, words};
 use super::{Dialogue, Prompt, Utterance};
 
 /// How many last words of the agent have to be its own for an answer to be an answer to them.

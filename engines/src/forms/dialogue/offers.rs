@@ -1,12 +1,13 @@
 //! Offers: a few values the caller picks from ("the first one", "nine twenty", "anything later?").
 
 use jiff::ToSpan as _;
+use voice_values::date::DateWish;
+use voice_values::time::{TimeWish, resolve};
+use voice_values::words::{find, phrase, text_at};
+use voice_values::{Kind, Value};
 
 use super::super::intent::{Answer, Move};
 use super::super::mentions::{Found, Mention};
-use super::super::values::time::{TimeWish, resolve};
-use super::super::values::{Kind, Value};
-use super::super::words::{find, phrase, text_at};
 use super::{Dialogue, Offer, Utterance};
 
 /// Values offered at once: more than three cannot be kept in mind.
@@ -89,9 +90,7 @@ impl Dialogue<'_> {
                         (Found::Time(TimeWish::At(clock)), Value::Time(time)) => {
                             resolve(*clock, None, field.range).contains(time)
                         }
-                        (Found::Date(super::super::values::date::DateWish::On(day)), Value::Date(option)) => {
-                            day == option
-                        }
+                        (Found::Date(DateWish::On(day)), Value::Date(option)) => day == option,
                         (Found::Count(count), Value::Count(option)) => count == option,
                         (Found::Number(number), Value::Count(option)) => number == option,
                         _ => false,

@@ -1,11 +1,11 @@
 //! Tool results: what was done, what went wrong, what can be offered instead.
 
 use serde_json::Value as Json;
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Form, Offering};
 use super::super::spoken::{self, Filter};
 use super::super::template::Template;
-use super::super::values::{Kind, Value};
 use super::offers::MOST_OFFERED;
 use super::{Dialogue, Offer, Plan, Prompt};
 

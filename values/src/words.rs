@@ -8,27 +8,24 @@
 //! The phrases of annotations and of this module's own word lists go through the same reading, so both
 //! sides always agree. At most [`MOST_WORDS`] words are read: nobody says more in one breath.
 
-/// How the host marks digits typed on the keypad: `(keypad) 4821`.
-pub const KEYPAD: &str = voice_pipeline::turn::KEYPAD_MARK;
-
 /// Words read of one utterance; the rest is ignored.
-pub(crate) const MOST_WORDS: usize = 300;
+pub const MOST_WORDS: usize = 300;
 
 /// One word, as spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub struct Word {
     /// Lower case, letters and digits only (and `:` `.` `/` `-` between digits).
-    pub(crate) text: String,
+    pub text: String,
     /// Where it starts in the original, in bytes.
-    pub(crate) start: usize,
+    pub start: usize,
     /// Where it ends in the original, in bytes.
-    pub(crate) end: usize,
+    pub end: usize,
     /// Whether punctuation follows that ends a clause.
-    pub(crate) ends_clause: bool,
+    pub ends_clause: bool,
 }
 
 /// Reads `text` as words.
-pub(crate) fn words(text: &str) -> Vec<Word> {
+pub fn words(text: &str) -> Vec<Word> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut out: Vec<Word> = Vec::new();
     let mut at = 0;
@@ -64,12 +61,12 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
 }
 
 /// The words of a phrase written by us or in an annotation.
-pub(crate) fn phrase(text: &str) -> Vec<String> {
+pub fn phrase(text: &str) -> Vec<String> {
     words(text).into_iter().map(|word| word.text).collect()
 }
 
 /// Where `phrase` occurs in `words`, word by word.
-pub(crate) fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
+pub fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
     if phrase.is_empty() {
         return None;
     }
@@ -77,24 +74,18 @@ pub(crate) fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
 }
 
 /// Whether the words at `at` are exactly these.
-pub(crate) fn says(words: &[Word], at: usize, wanted: &[&str]) -> bool {
+pub fn says(words: &[Word], at: usize, wanted: &[&str]) -> bool {
     words.len() >= at + wanted.len() && words[at..].iter().zip(wanted).all(|(word, wanted)| word.text == *wanted)
 }
 
 /// The text of the word at `at`; empty past the end.
-pub(crate) fn text_at(words: &[Word], at: usize) -> &str {
+pub fn text_at(words: &[Word], at: usize) -> &str {
     words.get(at).map_or("", |word| word.text.as_str())
 }
 
 /// The text of the word before `at`; empty at the start.
-pub(crate) fn text_before(words: &[Word], at: usize) -> &str {
+pub fn text_before(words: &[Word], at: usize) -> &str {
     at.checked_sub(1).map_or("", |before| text_at(words, before))
-}
-
-/// The digits the caller typed, when `text` is keypad input.
-pub(crate) fn keypad_digits(text: &str) -> Option<String> {
-    let typed = text.trim().strip_prefix(KEYPAD)?;
-    Some(typed.chars().filter(|c| c.is_ascii_digit() || matches!(c, '*' | '#')).collect())
 }
 
 fn is_apostrophe(c: char) -> bool {
@@ -201,12 +192,6 @@ mod tests {
         assert_eq!(find(&said, &phrase("that's not")), Some(1));
         assert_eq!(find(&said, &phrase("ight")), None);
         assert_eq!(find(&said, &[]), None);
-    }
-
-    #[test]
-    fn tells_keypad_input_from_speech() {
-        assert_eq!(keypad_digits("(keypad) 48 21"), Some("4821".to_owned()));
-        assert_eq!(keypad_digits("my keypad says 4821"), None);
     }
 
     #[test]

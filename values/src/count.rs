@@ -3,10 +3,10 @@
 //! Recognisers write "to", "too" and "for" for small numbers. They count as numbers behind "for", "party
 //! of" and the like when the words around them leave no other reading, or when a count was asked for.
 
-use super::super::words::{Word, says, text_at, text_before};
-use super::date::is_date_word;
-use super::number::{cardinal, homophone, is_pronoun, word_value};
-use super::time::is_quantity;
+use crate::date::is_date_word;
+use crate::number::{cardinal, homophone, is_pronoun, word_value};
+use crate::time::is_quantity;
+use crate::words::{Word, says, text_at, text_before};
 
 const PEOPLE: [&str; 20] = [
     "people", "person", "persons", "guest", "guests", "adult", "adults", "kid", "kids", "child", "children", "friend",
@@ -15,7 +15,7 @@ const PEOPLE: [&str; 20] = [
 
 /// The count phrase at `at`, and how many words it takes. `units` are the agent's own words for what is
 /// counted; `loose`: a count was asked for, so a bare "four" is one.
-pub(crate) fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
+pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
     me_and(words, at)
         .or_else(|| party_of_words(words, at))
         .or_else(|| with_unit(words, at, units))
@@ -172,7 +172,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     let is_clock = matches!(next, "am" | "pm" | "oclock" | "a" | "p" | "hundred" | "past" | "minutes")
         || word_value(next).is_some_and(|value| value >= 10)
         || says(words, after, &["in", "the"])
-        || !misheard && super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
+        || !misheard && crate::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
     if is_clock || (!is_unit && is_quantity(words, after) && next != "of") {
         return None;
     }
@@ -222,8 +222,8 @@ fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     fn units() -> Vec<String> {
         ["players", "player", "golfers"].map(str::to_owned).to_vec()

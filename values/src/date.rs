@@ -10,12 +10,12 @@
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
 
-use super::super::words::{Word, says, text_at, text_before};
-use super::number::{cardinal, is_digits, is_pronoun, ordinal};
+use crate::number::{cardinal, is_digits, is_pronoun, ordinal};
+use crate::words::{Word, says, text_at, text_before};
 
 /// What a date phrase means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DateWish {
+pub enum DateWish {
     /// This day.
     On(Date),
     /// One of these days; the caller has to say which.
@@ -28,7 +28,7 @@ pub(crate) enum DateWish {
 
 /// The date phrase at `at`, and how many words it takes. `loose`: a date was asked for, so a bare "28"
 /// or "third" is one.
-pub(crate) fn date_at(words: &[Word], at: usize, today: Date, loose: bool) -> Option<(DateWish, usize)> {
+pub fn date_at(words: &[Word], at: usize, today: Date, loose: bool) -> Option<(DateWish, usize)> {
     let lead = usize::from(matches!(text_at(words, at), "on" | "for" | "by"));
     let (wish, used) = relative(words, at + lead, today)
         .or_else(|| weekday_phrase(words, at + lead, today))
@@ -46,7 +46,7 @@ fn plus_days(day: Date, days: i64) -> Option<Date> {
 }
 
 /// Whether these words name a day by its weekday alone: "on Sunday", "this coming Sunday".
-pub(crate) fn only_weekday(words: &[Word]) -> bool {
+pub fn only_weekday(words: &[Word]) -> bool {
     let lead = |word: &str| matches!(word, "on" | "for" | "by" | "this" | "the" | "coming" | "upcoming");
     let named = words.iter().filter(|word| weekday(&word.text).is_some()).count();
     named > 0 && words.iter().all(|word| lead(&word.text) || weekday(&word.text).is_some())
@@ -344,7 +344,7 @@ fn month(word: &str) -> Option<i8> {
 }
 
 /// Whether a word belongs to dates, so that it is nobody's name by itself.
-pub(crate) fn is_date_word(word: &str) -> bool {
+pub fn is_date_word(word: &str) -> bool {
     weekday(word).is_some()
         || month(word).is_some()
         || matches!(word, "today" | "tomorrow" | "tonight" | "weekend" | "week")
@@ -354,8 +354,8 @@ pub(crate) fn is_date_word(word: &str) -> bool {
 mod tests {
     use jiff::civil::date;
 
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     /// Monday, November 23rd, 2026.
     fn read(text: &str) -> Option<(DateWish, usize)> {

@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::super::words::{Word, phrase, text_at};
-use super::date::is_date_word;
-use super::number::{is_digits, ordinal, word_value};
+use crate::date::is_date_word;
+use crate::number::{is_digits, ordinal, word_value};
+use crate::words::{Word, phrase, text_at};
 
 /// Most words a name has.
 const MOST_WORDS: usize = 4;
@@ -71,11 +71,11 @@ static CUE_WORDS: LazyLock<Vec<(bool, Vec<String>)>> = LazyLock::new(|| {
 });
 
 /// A name found, and the words it took.
-pub(crate) type Found = (String, std::ops::Range<usize>);
+pub type Found = (String, std::ops::Range<usize>);
 
 /// The name in `words`, if one is said. `free` tells which words nothing else has claimed; `loose`: a
 /// name was asked for.
-pub(crate) fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: bool) -> Option<Found> {
+pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: bool) -> Option<Found> {
     let from = after_cue(words, loose);
     let start = from.unwrap_or(0);
     if from.is_none() && !loose {
@@ -145,13 +145,13 @@ fn is_initial(words: &[Word], at: usize) -> bool {
 }
 
 /// Whether a word may be part of a name.
-pub(crate) fn is_name_word(word: &str) -> bool {
+pub fn is_name_word(word: &str) -> bool {
     let letters = word.chars().filter(|c| c.is_alphabetic()).count();
     letters >= 2 && !word.chars().any(|c| c.is_ascii_digit()) && !is_plain(word)
 }
 
 /// Whether a word is everyday English, a number or a date.
-pub(crate) fn is_plain(word: &str) -> bool {
+pub fn is_plain(word: &str) -> bool {
     let number =
         word_value(word).is_some() || is_digits(word) || matches!(word, "hundred" | "thousand" | "quarter" | "half");
     let month_name = matches!(word, "may" | "april" | "june" | "august");
@@ -236,8 +236,8 @@ fn capitalised(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     fn read(text: &str, loose: bool) -> Option<String> {
         name_in(text, &words(text), &|_| true, loose).map(|found| found.0)

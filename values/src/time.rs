@@ -10,12 +10,12 @@
 
 use jiff::civil::{Time, time};
 
-use super::super::words::{Word, says, text_at, text_before};
-use super::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::words::{Word, says, text_at, text_before};
 
 /// The half of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Half {
+pub enum Half {
     /// Before noon.
     Am,
     /// From noon on.
@@ -24,7 +24,7 @@ pub(crate) enum Half {
 
 /// A clock reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Clock {
+pub struct Clock {
     hour: i8,
     minute: i8,
     half: Option<Half>,
@@ -32,7 +32,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// The full hour a bare number may mean.
-    pub(crate) fn on_the_hour(number: u64) -> Option<Self> {
+    pub fn on_the_hour(number: u64) -> Option<Self> {
         let hour = i8::try_from(number).ok().filter(|hour| (1..=12).contains(hour))?;
         Some(Self { hour, minute: 0, half: None })
     }
@@ -40,7 +40,7 @@ impl Clock {
 
 /// What a time phrase means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TimeWish {
+pub enum TimeWish {
     /// At this time.
     At(Clock),
     /// Between two readings, either end open.
@@ -54,10 +54,10 @@ pub(crate) enum TimeWish {
 }
 
 /// Opening range within which a time makes sense.
-pub(crate) type Range = Option<(Time, Time)>;
+pub type Range = Option<(Time, Time)>;
 
 /// The times of day a clock reading may mean: one, or two that the caller has to choose from.
-pub(crate) fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Time> {
+pub fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Time> {
     let at = |hour: i8| Time::new(hour, clock.minute, 0, 0).ok();
     if clock.hour > 12 || clock.hour == 0 {
         return at(clock.hour % 24).into_iter().collect();
@@ -80,7 +80,7 @@ pub(crate) fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Tim
 
 /// The time phrase at `at`, and how many words it takes. `loose`: a time was asked for, so a bare "nine"
 /// is one.
-pub(crate) fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
+pub fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
     window(words, at).or_else(|| any_time(words, at)).or_else(|| exact(words, at, loose)).or_else(|| part(words, at))
 }
 
@@ -126,7 +126,7 @@ fn clock(words: &[Word], at: usize, loose: bool) -> Option<(Clock, usize, bool)>
 }
 
 /// Whether the word at `after` makes the number before it a quantity.
-pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
+pub fn is_quantity(words: &[Word], after: usize) -> bool {
     let next = text_at(words, after);
     let broken = after.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|word| word.ends_clause);
     let not_noun = matches!(
@@ -147,7 +147,7 @@ pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
             | "across"
             | "plus"
     );
-    let weekday = next.ends_with("days") && super::date::is_date_word(next);
+    let weekday = next.ends_with("days") && crate::date::is_date_word(next);
     !broken
         && !not_noun
         && !weekday

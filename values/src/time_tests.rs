@@ -1,7 +1,7 @@
 //! Tables of spoken times.
 
-use super::super::super::words::words;
 use super::*;
+use crate::words::words;
 
 const GOLF: Range = Some((time(6, 30, 0, 0), time(16, 10, 0, 0)));
 const DINNER: Range = Some((time(7, 0, 0, 0), time(22, 0, 0, 0)));
