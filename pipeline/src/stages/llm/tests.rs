@@ -17,10 +17,13 @@ const AGAIN: &str = "Sorry, once more.";
 /// What a model's stream brings; without an end it breaks off.
 type Script = Vec<Result<LlmEvent, VendorError>>;
 
+/// Who was asked, and with which messages.
+type Asked = Vec<(&'static str, Vec<Message>)>;
+
 struct Scripted {
     name: &'static str,
     answers: Mutex<VecDeque<Script>>,
-    asked: Arc<Mutex<Vec<(&'static str, Vec<Message>)>>>,
+    asked: Arc<Mutex<Asked>>,
 }
 
 impl Llm for Scripted {
@@ -51,7 +54,7 @@ struct Told {
     pieces: Vec<(u32, String)>,
     /// The answer's tool calls and the number of the next piece; `None` when the reply failed.
     answered: Option<(Vec<String>, u32)>,
-    asked: Vec<(&'static str, Vec<Message>)>,
+    asked: Asked,
     events: Vec<&'static str>,
 }
 
@@ -67,7 +70,7 @@ impl Told {
 
 /// Asks a chain of these models, each with its answers, one question; two pieces were said before.
 async fn ask(models: Vec<(&'static str, Vec<Script>)>) -> Told {
-    let (asked, events) = (Arc::default(), Arc::new(Events::default()));
+    let (asked, events) = (Arc::<Mutex<Asked>>::default(), Arc::new(Events::default()));
     let mut models = models.into_iter().map(|(name, answers)| {
         let answers = Mutex::new(answers.into());
         Arc::new(Scripted { name, answers, asked: Arc::clone(&asked) }) as Arc<dyn Llm>
