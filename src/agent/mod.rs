@@ -19,6 +19,7 @@ use serde_json::Value;
 use thiserror::Error;
 use voice_pipeline::pii::Pii;
 
+mod arguments;
 mod file;
 mod folder;
 mod normalise;
