@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::relay::{Begun, Relay};
+use self::relay::{Begun, Next, Relay};
 use super::{Context, Signal, Speak};
 use crate::chat::ToolCall;
 use crate::chat::pieces::PieceCutter;
@@ -144,16 +144,16 @@ impl<'a> Answer<'a> {
             self.context.emit(Some(self.turn), EventKind::VendorFailed { stage: "llm", vendor, kind });
             let Some(begun) = begun else { return Ok(()) };
             let Some(next) = relay.hand_over(now, begun) else { return Err(Unanswered) };
-            let (from, to) = (model.name(), next.name());
-            if from != to {
+            if let Next::Another(next) = next {
+                let (from, to) = (model.name(), next.name());
                 self.context.emit(Some(self.turn), EventKind::VendorReplaced { stage: "llm", from, to });
+                model = next;
             }
             // Markup that was open in what broke off is not closed by anybody.
             self.markup = SpokenText::new();
             if self.next_piece > said_before {
                 self.say(begin_again).await;
             }
-            model = next;
         }
     }
 

@@ -20,6 +20,13 @@ pub(super) enum Begun {
     Yes,
 }
 
+/// Who goes on after a model failed.
+pub(super) enum Next<'a> {
+    /// The same one.
+    Again,
+    Another(&'a dyn Llm),
+}
+
 /// The models of one answer.
 pub(super) struct Relay<'a> {
     models: &'a Chain<dyn Llm>,
@@ -59,8 +66,8 @@ impl<'a> Relay<'a> {
         self.models.failed(self.place, now, error);
     }
 
-    /// After it failed: the next one, if anybody can go on.
-    pub(super) fn hand_over(&mut self, now: Instant, begun: Begun) -> Option<&'a dyn Llm> {
+    /// After it failed: who goes on, if anybody can.
+    pub(super) fn hand_over(&mut self, now: Instant, begun: Begun) -> Option<Next<'a>> {
         self.lap = match (self.lap, begun) {
             (Lap::Again, _) => return None,
             (lap, Begun::No) => lap,
@@ -69,6 +76,7 @@ impl<'a> Relay<'a> {
         };
         // A model that failed others may be well again, and without one the call is over.
         let next = self.models.after(self.place, now).or_else(|| self.models.behind(self.place));
+        let failed = self.place;
         self.place = match (next, self.lap) {
             (Some(next), _) => next,
             (None, Lap::One { place }) => {
@@ -77,7 +85,7 @@ impl<'a> Relay<'a> {
             }
             (None, _) => return None,
         };
-        Some(self.model())
+        Some(if self.place == failed { Next::Again } else { Next::Another(self.model()) })
     }
 }
 
@@ -113,7 +121,13 @@ mod tests {
         let models = chain(names);
         let mut relay = Relay::begin(&models, Instant::now());
         let mut asked = vec![relay.model().name()];
-        asked.extend(attempts.iter().map_while(|&begun| Some(relay.hand_over(Instant::now(), begun)?.name())));
+        for &begun in attempts {
+            match relay.hand_over(Instant::now(), begun) {
+                Some(Next::Another(model)) => asked.push(model.name()),
+                Some(Next::Again) => asked.push("again"),
+                None => break,
+            }
+        }
         asked
     }
 
@@ -125,10 +139,10 @@ mod tests {
 
     #[test]
     fn the_only_one_who_began_is_asked_once_again() {
-        assert_eq!(asked(&["a"], &[Begun::Yes; 9]), ["a", "a"]);
-        assert_eq!(asked(&["a"], &[Begun::Yes, Begun::No, Begun::No]), ["a", "a"]);
+        assert_eq!(asked(&["a"], &[Begun::Yes; 9]), ["a", "again"]);
+        assert_eq!(asked(&["a"], &[Begun::Yes, Begun::No, Begun::No]), ["a", "again"]);
         assert_eq!(asked(&["a", "b"], &[Begun::Yes, Begun::No, Begun::Yes, Begun::No]), ["a", "b", "a"]);
-        assert_eq!(asked(&["a", "b"], &[Begun::No, Begun::Yes, Begun::Yes]), ["a", "b", "b"]);
+        assert_eq!(asked(&["a", "b"], &[Begun::No, Begun::Yes, Begun::Yes]), ["a", "b", "again"]);
     }
 
     #[test]
@@ -142,7 +156,7 @@ mod tests {
         let now = Instant::now();
         models.failed(1, now, &VendorError::Refused { vendor: "b", status: 401, setting: "B_KEY" });
         let mut relay = Relay::begin(&models, now);
-        assert_eq!(relay.hand_over(now, Begun::Yes).map(Llm::name), Some("c"));
-        assert_eq!(relay.hand_over(now, Begun::Yes).map(Llm::name), None);
+        assert!(matches!(relay.hand_over(now, Begun::Yes), Some(Next::Another(model)) if model.name() == "c"));
+        assert!(relay.hand_over(now, Begun::Yes).is_none());
     }
 }
