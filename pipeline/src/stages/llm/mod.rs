@@ -140,7 +140,8 @@ impl<'a> Answer<'a> {
             };
             let now = Instant::now();
             relay.failed(now, &error);
-            let (vendor, kind) = (error.vendor(), error.kind());
+            // Several vendors may speak one protocol, whose errors know its name only.
+            let (vendor, kind) = (model.name(), error.kind());
             self.context.emit(Some(self.turn), EventKind::VendorFailed { stage: "llm", vendor, kind });
             let Some(begun) = begun else { return Ok(()) };
             let Some(next) = relay.hand_over(now, begun) else { return Err(Unanswered) };

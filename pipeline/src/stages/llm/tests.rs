@@ -38,11 +38,11 @@ impl Llm for Scripted {
 }
 
 #[derive(Default)]
-struct Events(Mutex<Vec<&'static str>>);
+struct Events(Mutex<Vec<EventKind>>);
 
 impl EventSink for Events {
     fn emit(&self, event: CallEvent) {
-        self.0.lock().unwrap().push(event.kind.name());
+        self.0.lock().unwrap().push(event.kind);
     }
 }
 
@@ -55,7 +55,7 @@ struct Told {
     /// The answer's tool calls and the number of the next piece; `None` when the reply failed.
     answered: Option<(Vec<String>, u32)>,
     asked: Asked,
-    events: Vec<&'static str>,
+    events: Vec<EventKind>,
 }
 
 impl Told {
@@ -64,7 +64,16 @@ impl Told {
     }
 
     fn count(&self, event: &str) -> usize {
-        self.events.iter().filter(|name| **name == event).count()
+        self.events.iter().filter(|kind| kind.name() == event).count()
+    }
+
+    /// The models that failed, as the observers know them.
+    fn failed(&self) -> Vec<&'static str> {
+        let failed = self.events.iter().filter_map(|kind| match kind {
+            EventKind::VendorFailed { vendor, .. } => Some(*vendor),
+            _ => None,
+        });
+        failed.collect()
     }
 }
 
@@ -120,8 +129,9 @@ fn whole(words: &str) -> Script {
     vec![text(words), Ok(LlmEvent::Done(Finish::Stop))]
 }
 
+/// As two servers say it that speak the same protocol.
 fn refused() -> Script {
-    vec![Err(VendorError::Failed { vendor: "b", kind: "overloaded".into() })]
+    vec![Err(VendorError::Failed { vendor: "chat", kind: "overloaded".into() })]
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,6 +160,7 @@ async fn the_caller_is_told_once_for_every_answer_that_was_begun_at_the_voice() 
     let told = ask(vec![("a", vec![begun()]), ("b", vec![refused()]), ("c", vec![begun()]), ("d", vec![last])]).await;
     assert_eq!(told.spoken, ["We have nine open.", AGAIN, "We have nine open.", AGAIN, "Nine is open."]);
     assert_eq!(told.models(), ["a", "b", "c", "d"]);
+    assert_eq!(told.failed(), ["a", "b", "c"]);
 }
 
 #[tokio::test(start_paused = true)]
