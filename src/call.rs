@@ -314,6 +314,7 @@ fn line_texts(agent: &Agent) -> LineTexts {
         apology: lines.apology,
         closing: lines.closing,
         goodbye: lines.goodbye,
+        begin_again: lines.begin_again,
         tool_fillers: agent.tools.iter().filter_map(|tool| tool.filler.clone()).collect(),
     }
 }

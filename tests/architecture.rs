@@ -102,6 +102,18 @@ fn only_the_command_line_knows_the_engines() {
 }
 
 #[test]
+fn of_the_server_only_the_agents_read_values() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&root) {
+        let reads = production_code(&file).contains("voice_values");
+        assert!(!reads || room_of(&root, &file) == "agent", "{} reads values", file.display());
+    }
+    for file in sources(&root.join("../pipeline/src")) {
+        assert!(!production_code(&file).contains("voice_values"), "{} reads values", file.display());
+    }
+}
+
+#[test]
 fn the_pipeline_knows_no_environment_and_no_server() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipeline/src");
     for file in sources(&root) {

@@ -19,6 +19,7 @@ use serde_json::Value;
 use thiserror::Error;
 use voice_pipeline::pii::Pii;
 
+mod arguments;
 mod file;
 mod folder;
 mod normalise;
@@ -89,6 +90,9 @@ pub struct Lines {
     /// Said when the caller spoke and no words were found.
     #[serde(default = "Lines::didnt_hear")]
     pub didnt_hear: String,
+    /// Said when a language model broke off in what the caller already hears, before the answer begins anew.
+    #[serde(default = "Lines::begin_again")]
+    pub begin_again: String,
     /// Said when the agent ends the call without words of its own.
     #[serde(default = "Lines::goodbye")]
     pub goodbye: String,
@@ -121,6 +125,10 @@ impl Lines {
         "Sorry, I didn't catch that.".to_owned()
     }
 
+    fn begin_again() -> String {
+        "Sorry, let me say that again.".to_owned()
+    }
+
     fn goodbye() -> String {
         "Thanks for calling. Goodbye!".to_owned()
     }
@@ -139,6 +147,7 @@ impl Lines {
             ("silence_goodbye", &self.silence_goodbye),
             ("apology", &self.apology),
             ("didnt_hear", &self.didnt_hear),
+            ("begin_again", &self.begin_again),
             ("goodbye", &self.goodbye),
             ("closing", &self.closing),
             ("busy", &self.busy),

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Zoned;
 use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
+use super::arguments::Reader;
 use super::file::ToolFile;
 use super::template::{BodyTemplate, PathTemplate, Placeholder, TemplateError};
 
@@ -41,6 +43,7 @@ pub struct Tool {
     /// Annotations for the scripted agent, as they stand in the file.
     pub forms: Value,
     validator: Validator,
+    reader: Reader,
     path: PathTemplate,
     body: Option<BodyTemplate>,
 }
@@ -101,6 +104,7 @@ impl Tool {
         };
         let body = body.or_else(|| schema.rest(&path).filter(|_| !is_get));
         Ok(Self {
+            reader: Reader::new(&file.parameters, &file.forms),
             name: file.name,
             description: file.description,
             method,
@@ -114,6 +118,13 @@ impl Tool {
             path,
             body,
         })
+    }
+
+    /// Reads arguments that do not fit the schema as what it wants ("next Friday" for a date), and says how many
+    /// were. What fits is never touched, nor is what cannot be read or could mean two things. `now` is the time
+    /// where the agent works.
+    pub fn normalise(&self, arguments: &mut Value, now: &Zoned) -> u32 {
+        self.reader.read(arguments, &self.validator, now)
     }
 
     /// Checks arguments against the schema; the faults come back in words that name the field.

@@ -400,6 +400,20 @@ mod tests {
     }
 
     #[test]
+    fn a_scripted_stand_in_is_compiled_before_the_first_call() {
+        // Another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = config(&[("LLM_VENDOR", "chat,forms"), ("LLM_BASE_URL", "http://127.0.0.1:9/v1")]);
+        let mut suppliers = Suppliers::new(&config, Engines::default()).unwrap();
+        let brains = suppliers.brains(&config.llm.vendors(), &agent("")).unwrap();
+        assert_eq!(brains.vendors().map(|vendor| vendor.name()).collect::<Vec<_>>(), ["chat", "forms"]);
+        let mut broken = Arc::into_inner(agent("")).unwrap();
+        broken.language = "fr-FR".to_owned();
+        let problem = suppliers.brains(&config.llm.vendors(), &broken).err().unwrap().to_string();
+        assert_eq!(problem, "agent golf has no scripted form");
+    }
+
+    #[test]
     fn local_engines_are_loaded_only_where_they_are_named() {
         let wanted_by = |settings: &[(&'static str, &'static str)]| {
             let config = config(settings);

@@ -8,7 +8,7 @@ use crate::count::count_at;
 use crate::date::{DateWish, date_at};
 use crate::name::{is_plain, name_in};
 use crate::time::{Range, TimeWish, resolve, time_at};
-use crate::words::{Word, words};
+use crate::words::{Word, text_at, words};
 use crate::{Choice, Kind, Value, choice_in, email_in, is_email};
 
 /// What a reading depends on besides the words.
@@ -48,7 +48,7 @@ fn written(kind: &Kind, text: &str, context: &Context) -> Option<Value> {
         Kind::Time | Kind::WindowStart | Kind::WindowEnd => {
             let two_digits = text.len() >= 5 && text.as_bytes().get(2) == Some(&b':');
             let clock = two_digits.then(|| text.parse().ok()).flatten();
-            clock.or_else(|| moment(text, context).map(|at| at.time())).and_then(on_the_minute).map(Value::Time)
+            clock.or_else(|| moment(text, context).map(DateTime::time)).and_then(on_the_minute).map(Value::Time)
         }
         Kind::Code(shape) => written_code(text, shape).map(Value::Text),
         Kind::Phone(prefix) => written_phone(text, prefix).map(Value::Text),
@@ -114,7 +114,11 @@ fn spoken(kind: &Kind, text: &str, context: &Context) -> Option<Value> {
             }
         }),
         Kind::Count => whole(&words, |words, at| {
-            count_at(words, at, &context.units, true).map(|(count, used)| (Value::Count(count), used))
+            let article = usize::from(text_at(words, at) == "a");
+            let count = [0, article].into_iter().find_map(|skipped| {
+                count_at(words, at + skipped, &context.units, true).map(|(count, used)| (count, skipped + used))
+            });
+            count.map(|(count, used)| (Value::Count(count), used))
         }),
         Kind::Code(shape) => {
             whole(&words, |words, at| code_at(words, at, shape, true).map(|(code, used)| (Value::Text(code), used)))

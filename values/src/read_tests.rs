@@ -52,6 +52,7 @@ fn reads_what_machines_and_people_write_for_a_value() {
         (Kind::Count, "4", "4"),
         (Kind::Count, "four players", "4"),
         (Kind::Count, "just me", "1"),
+        (Kind::Count, "a foursome", "4"),
         (Kind::Count, "for", "4"),
         (Kind::Name, "it's under johnson", "Johnson"),
         (Kind::Name, "Sarah Johnson", "Sarah Johnson"),
