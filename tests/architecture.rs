@@ -29,7 +29,8 @@ const SERVER: &[(&str, &[&str])] = &[
     ("agent", &[]),
     ("backend", &["agent"]),
     ("observability", &[]),
-    ("phone", &[]),
+    ("recording", &[]),
+    ("phone", &["recording"]),
     ("http", &["telephony"]),
     ("call", &["agent", "backend", "http", "telephony"]),
 ];
@@ -38,6 +39,7 @@ const SERVER: &[(&str, &[&str])] = &[
 const SERVER_TO_PIPELINE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telephony", &["audio", "line", "net", "pii", "turn"]),
+    ("recording", &["audio"]),
     ("observability", &["event", "pii", "time", "turn"]),
     ("agent", &["pii", "tools", "chat"]),
 ];

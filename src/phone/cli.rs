@@ -5,7 +5,6 @@
 //! machine's load does not disturb what is measured.
 
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,12 +14,14 @@ use clap::Args;
 use futures_util::StreamExt;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 use voice_pipeline::time::CallTime;
 use voice_pipeline::vendors::stt::Stt;
 use voice_pipeline::vendors::tts::{SpeakRequest, Tts, TtsEvent};
 
 use super::events::PhoneEvent;
 use super::live::{LiveCall, Waited};
+use super::recording::RecordingFile;
 use super::report::{Format, Report};
 use super::script::{Script, Step};
 use super::transcript::{Ear, LEAD};
@@ -70,9 +71,10 @@ pub struct CallArgs {
     /// Hang up after so many seconds.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     max_seconds: u64,
-    /// Write a recording: caller left, agent right.
+    /// Write a recording, caller left, agent right: to a .wav file, or to an .opus file in a build with
+    /// `--features opus`.
     #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
+    record: Option<RecordingFile>,
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
@@ -138,8 +140,9 @@ pub async fn run_to(
     let (result, greeted_after) = tokio::join!(act, follow(&live, events, ear, &report, printed_tx));
     let record = live.finish().await;
     report.into_inner().unwrap_or_else(PoisonError::into_inner).summary(&record, greeted_after);
-    if let Some(path) = &args.record {
-        wav::write_recording(path, &record.legs)?;
+    if let Some(file) = args.record {
+        let written = spawn_blocking(move || file.write(&record.legs)).await;
+        written.context("the recording was not written to its end")??;
     }
     result.map(|()| ExitCode::SUCCESS)
 }
