@@ -143,12 +143,12 @@ impl Config {
         }
     }
 
-    /// Calls at the same time. Speech in this process needs about a tenth of a core for each; through sockets
-    /// one core carries a few hundred.
-    pub fn max_calls(&self) -> u32 {
+    /// Calls at the same time on a machine with so many cores. Speech in this process needs about a tenth of
+    /// a core for each; through sockets one core carries a few hundred.
+    pub fn max_calls(&self, cores: usize) -> u32 {
         let speech_is_local =
             self.speech.stt.contains(&SttVendor::Local) || self.speech.tts.contains(&TtsVendor::Local);
-        self.server.chosen_max_calls.unwrap_or(if speech_is_local { 8 } else { 200 })
+        self.server.chosen_max_calls.unwrap_or_else(|| ServerSettings::default_max_calls(speech_is_local, cores))
     }
 
     /// What Deepgram cannot be used without and is not set.
