@@ -32,7 +32,7 @@ const SERVER: &[(&str, &[&str])] = &[
     ("recording", &[]),
     ("phone", &["recording"]),
     ("http", &["telephony"]),
-    ("call", &["agent", "backend", "http", "telephony"]),
+    ("call", &["agent", "backend", "http", "recording", "telephony"]),
 ];
 
 /// What the server's rooms may use of the pipeline crate; rooms that are not named may use all.

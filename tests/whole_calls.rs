@@ -24,5 +24,7 @@ mod gateway;
 mod human;
 #[path = "whole_calls/interrupting.rs"]
 mod interrupting;
+#[path = "whole_calls/recording.rs"]
+mod recording;
 #[path = "whole_calls/words.rs"]
 mod words;

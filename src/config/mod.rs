@@ -27,8 +27,8 @@ pub use manual::settings_markdown;
 pub use reader::{ConfigErrors, Problem};
 pub use sections::{
     AgentSettings, DeepgramSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
-    MediaSettings, ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor,
-    TtsVendor, TurnModel, TurnSettings, TwilioSettings,
+    MediaSettings, ObservabilitySettings, RecordingFormat, RecordingSettings, ServerSettings, SpeechDetectionSettings,
+    SpeechSettings, SttVendor, TtsVendor, TurnModel, TurnSettings, TwilioSettings,
 };
 
 use reader::Reader;
@@ -56,6 +56,8 @@ pub struct Config {
     pub turn: TurnSettings,
     /// Logs and events.
     pub observability: ObservabilitySettings,
+    /// Recordings of calls.
+    pub recordings: RecordingSettings,
 }
 
 /// Something that looks wrong but does not stop the gateway.
@@ -88,6 +90,7 @@ impl Config {
             llm: LlmSettings::read(&mut reader),
             turn: TurnSettings::read(&mut reader),
             observability: ObservabilitySettings::read(&mut reader),
+            recordings: RecordingSettings::read(&mut reader),
         };
         config.check_together(&mut reader);
         reader.finish()?;
@@ -123,6 +126,10 @@ impl Config {
                     reader.object(name, format!("names \"deepgram\", but {missing}"));
                 }
             }
+        }
+        if self.recordings.format == RecordingFormat::Opus && !cfg!(feature = "opus") {
+            let message = "is \"opus\", but this build cannot write it: build with `--features opus` (needs libopus; Debian: libopus-dev and pkg-config)";
+            reader.object("RECORDINGS_FORMAT", message);
         }
         let turn = &self.turn;
         if turn.likely > turn.sure {
@@ -186,6 +193,9 @@ impl Config {
         if self.observability.show_pii {
             warn("LOG_PII", "is true: what callers say is written to logs and events");
         }
+        if self.recordings.folder.is_some() {
+            warn("RECORDINGS_DIR", "is set: every call is recorded");
+        }
         warnings
     }
 }
@@ -203,6 +213,7 @@ fn names() -> Vec<&'static str> {
         LlmSettings::NAMES,
         TurnSettings::NAMES,
         ObservabilitySettings::NAMES,
+        RecordingSettings::NAMES,
     ]
     .concat()
 }

@@ -1,9 +1,9 @@
 //! Recordings of calls as files: caller left, agent right.
 //!
 //! [`Format::of`] tells from a file's name how it is written, before there is anything to write.
-//! What a call sounds like is kept as μ-law while it lives; encoding it as Opus costs a multiple of
-//! everything else that is done with a frame, so that happens after the call, on a thread that may
-//! block.
+//! [`recorder`] records the gateway's calls; [`tracks`] is the pure part of it. What a call sounds like
+//! is kept as μ-law while it lives; encoding it as Opus costs a multiple of everything else that is done
+//! with a frame, so that happens after the call, on a thread that may block.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,9 @@ use thiserror::Error;
 
 #[cfg(feature = "opus")]
 pub mod opus;
+pub mod recorder;
+pub mod tracks;
+pub mod wav;
 
 /// How a recording is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

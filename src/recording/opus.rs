@@ -6,13 +6,17 @@
 //!
 //! It blocks, for the encoder (a tenth of a millisecond for 20 ms of call) and for what it writes to.
 
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write};
+use std::path::Path;
 
 use audiopus::coder::Encoder;
 use audiopus::{Application, Bitrate, Channels, SampleRate, Signal};
 use ogg::{PacketWriteEndInfo, PacketWriter};
 use thiserror::Error;
 use voice_pipeline::audio::ulaw::{self, SILENCE};
+
+use super::wav::{HEADER_BYTES, create_private};
 
 #[cfg(test)]
 mod tests;
@@ -31,6 +35,9 @@ const PACKETS_PER_PAGE: u64 = 50;
 /// Ticks of the file's clock (48 kHz, whatever the audio's own rate is) in a sample of the line.
 const TICKS_PER_SAMPLE: u64 = 6;
 const TICKS_PER_PACKET: u64 = FRAME_SAMPLES as u64 * TICKS_PER_SAMPLE;
+
+/// Bytes of a WAV file that are read at once: a second of both legs.
+const BOTH_AT_ONCE: u64 = 16_000;
 
 /// Why a recording cannot be written as Opus.
 #[derive(Debug, Error)]
@@ -129,6 +136,39 @@ impl<W: Write> OpusFile<W> {
         }
         Ok(())
     }
+}
+
+/// Turns a recording of the gateway (a stereo μ-law WAV file) into an Opus file beside it. The WAV file is
+/// gone when the other one is whole.
+///
+/// # Errors
+/// The one cannot be read, or the other not be written; the WAV file is then as it was.
+pub fn encode_wav(wav: &Path) -> Result<(), OpusError> {
+    let mut audio = File::open(wav)?;
+    audio.seek(SeekFrom::Start(HEADER_BYTES))?;
+    let part = wav.with_extension("opus.part");
+    // What an earlier attempt left is of no use.
+    let _ = fs::remove_file(&part);
+    let mut file = OpusFile::begin(BufWriter::new(create_private(&part)?), rand::random())?;
+    let (mut caller, mut agent, mut both) = (Vec::new(), Vec::new(), Vec::new());
+    loop {
+        both.clear();
+        (&mut audio).take(BOTH_AT_ONCE).read_to_end(&mut both)?;
+        if both.is_empty() {
+            break;
+        }
+        caller.clear();
+        agent.clear();
+        for pair in both.chunks_exact(2) {
+            caller.push(pair[0]);
+            agent.push(pair[1]);
+        }
+        file.write(&caller, &agent)?;
+    }
+    file.finish()?;
+    fs::rename(&part, wav.with_extension("opus"))?;
+    fs::remove_file(wav)?;
+    Ok(())
 }
 
 /// The identification header (RFC 7845, 5.1).
