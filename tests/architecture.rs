@@ -40,15 +40,17 @@ const SERVER: &[(&str, &[&str])] = &[
     ("agent", &[]),
     ("backend", &["agent"]),
     ("observability", &[]),
-    ("phone", &[]),
+    ("recording", &[]),
+    ("phone", &["recording"]),
     ("http", &["telephony"]),
-    ("call", &["agent", "backend", "http", "telephony"]),
+    ("call", &["agent", "backend", "http", "recording", "telephony"]),
 ];
 
 /// What the server's rooms may use of the pipeline crate; rooms that are not named may use all.
 const SERVER_TO_PIPELINE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telephony", &["audio", "line", "net", "pii", "turn"]),
+    ("recording", &["audio"]),
     ("observability", &["event", "pii", "time", "turn"]),
     ("agent", &["pii", "tools", "chat"]),
 ];

@@ -1,5 +1,7 @@
 //! From settings to the settings of the rooms, which know no environment.
 
+use std::thread::available_parallelism;
+
 use anyhow::Context;
 use voice_engines::forms::{Forms, FormsAgent, FormsTool};
 use voice_gateway::agent::Agent;
@@ -27,7 +29,7 @@ pub(crate) fn telephony_settings(config: &Config) -> TelephonySettings {
         },
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         trust_proxy: config.server.trust_proxy,
-        max_calls: config.max_calls() as usize,
+        max_calls: config.max_calls(available_parallelism().map_or(1, usize::from)) as usize,
         stream_token_lifetime: media.token_lifetime,
         socket: SocketSettings {
             start_timeout: media.start_timeout,

@@ -27,8 +27,8 @@ pub use manual::settings_markdown;
 pub use reader::{ConfigErrors, Problem};
 pub use sections::{
     AgentSettings, DeepgramSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
-    MediaSettings, ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor,
-    TtsVendor, TurnModel, TurnSettings, TwilioSettings,
+    MediaSettings, ObservabilitySettings, RecordingFormat, RecordingSettings, ServerSettings, SpeechDetectionSettings,
+    SpeechSettings, SttVendor, TtsVendor, TurnModel, TurnSettings, TwilioSettings,
 };
 
 use reader::Reader;
@@ -56,6 +56,8 @@ pub struct Config {
     pub turn: TurnSettings,
     /// Logs and events.
     pub observability: ObservabilitySettings,
+    /// Recordings of calls.
+    pub recordings: RecordingSettings,
 }
 
 /// Something that looks wrong but does not stop the gateway.
@@ -114,6 +116,7 @@ impl Config {
             llm: LlmSettings::read(&mut reader),
             turn: TurnSettings::read(&mut reader),
             observability: ObservabilitySettings::read(&mut reader),
+            recordings: RecordingSettings::read(&mut reader),
         };
         config.check_together(&mut reader);
         let (problems, unread) = reader.finish();
@@ -150,6 +153,10 @@ impl Config {
                 }
             }
         }
+        if self.recordings.format == RecordingFormat::Opus && !cfg!(feature = "opus") {
+            let message = "is \"opus\", but this build cannot write it: build with `--features opus` (needs libopus; Debian: libopus-dev and pkg-config)";
+            reader.object("RECORDINGS_FORMAT", message);
+        }
         let turn = &self.turn;
         if turn.likely > turn.sure {
             let message = format!("is {:?}, but must not be above ENDPOINT_SURE ({:?})", turn.likely, turn.sure);
@@ -169,12 +176,12 @@ impl Config {
         }
     }
 
-    /// Calls at the same time. Speech in this process needs about a tenth of a core for each; through sockets
-    /// one core carries a few hundred.
-    pub fn max_calls(&self) -> u32 {
+    /// Calls at the same time on a machine with so many cores. Speech in this process needs about a tenth of
+    /// a core for each; through sockets one core carries a few hundred.
+    pub fn max_calls(&self, cores: usize) -> u32 {
         let speech_is_local =
             self.speech.stt.contains(&SttVendor::Local) || self.speech.tts.contains(&TtsVendor::Local);
-        self.server.chosen_max_calls.unwrap_or(if speech_is_local { 8 } else { 200 })
+        self.server.chosen_max_calls.unwrap_or_else(|| ServerSettings::default_max_calls(speech_is_local, cores))
     }
 
     /// What Deepgram cannot be used without and is not set.
@@ -212,6 +219,9 @@ impl Config {
         if self.observability.show_pii {
             warn("LOG_PII", "is true: what callers say is written to logs and events");
         }
+        if self.recordings.folder.is_some() {
+            warn("RECORDINGS_DIR", "is set: every call is recorded");
+        }
         warnings
     }
 }
@@ -229,6 +239,7 @@ fn names() -> Vec<&'static str> {
         LlmSettings::NAMES,
         TurnSettings::NAMES,
         ObservabilitySettings::NAMES,
+        RecordingSettings::NAMES,
     ]
     .concat()
 }

@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::Args;
 use secrecy::SecretString;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use voice_pipeline::vendors::stt::Stt;
 use voice_pipeline::vendors::tts::Tts;
@@ -32,10 +32,11 @@ pub use self::prompt::Typed;
 use self::calls::{Act, Making, make, make_all};
 use self::diary::Diary;
 use self::voice::{Line, Voice, prepare};
+use super::recording::RecordingFile;
 use super::report::{Format, Report};
 use super::script::Script;
 use super::transcript::Ear;
-use super::{Phone, PhoneSettings, wav};
+use super::{Phone, PhoneSettings};
 
 /// Call a gateway as Twilio does, and talk to its agent.
 #[derive(Debug, Clone, Args)]
@@ -79,9 +80,10 @@ pub struct CallArgs {
     /// Hang up after so many seconds.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     max_seconds: u64,
-    /// Write a recording: caller left, agent right.
+    /// Write a recording, caller left, agent right: to a .wav file, or to an .opus file in a build with
+    /// `--features opus`.
     #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
+    record: Option<RecordingFile>,
     /// Print one JSON object a line and nothing else: what both sides said, the latency of every reply and its
     /// parts, what each call came to, a summary.
     #[arg(long)]
@@ -181,8 +183,9 @@ async fn make_one<W: Write>(
     let diary = Diary::open(1, report);
     let made = make(making, 1, act, Some(Ear::open(&**stt)), &diary).await;
     report.lock().unwrap_or_else(PoisonError::into_inner).only_call(&made.outcome);
-    if let (Some(path), Some(record)) = (&args.record, &made.record) {
-        wav::write_recording(path, &record.legs)?;
+    if let (Some(file), Some(record)) = (args.record.clone(), made.record) {
+        let written = spawn_blocking(move || file.write(&record.legs)).await;
+        written.context("the recording was not written to its end")??;
     }
     made.error.map_or(Ok(ExitCode::SUCCESS), Err)
 }

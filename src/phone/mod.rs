@@ -25,6 +25,7 @@ pub mod latency;
 pub mod line;
 mod live;
 pub mod playout;
+pub mod recording;
 mod report;
 pub mod script;
 mod settings;

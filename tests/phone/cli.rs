@@ -350,3 +350,39 @@ async fn options_that_make_no_sense_together_are_refused_before_a_call() {
         assert!(refused.unwrap_err().to_string().contains(words), "{arguments:?}");
     }
 }
+
+fn refusal(file: &str) -> String {
+    Command::try_parse_from(["call", "--record", file]).err().unwrap().to_string()
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_refused_before_any_call() {
+    assert!(refusal("call.mp3").contains(".wav or .opus"), "{}", refusal("call.mp3"));
+    #[cfg(not(feature = "opus"))]
+    for hint in ["--features opus", "libopus-dev"] {
+        assert!(refusal("call.opus").contains(hint), "{}", refusal("call.opus"));
+    }
+}
+
+#[tokio::test]
+#[cfg(feature = "opus")]
+async fn records_a_call_as_opus() {
+    let gateway = FakeGateway::start(TWIML, receptionist).await;
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("call.opus");
+    let arguments = ["--say", "book a table", "--dtmf", "1", "--record", recording.to_str().unwrap()];
+    let (result, printed) = call(&gateway, "/voice", &arguments).await;
+    result.unwrap();
+    gateway.finish().await;
+
+    let mut packets = ogg::PacketReader::new(std::fs::File::open(&recording).unwrap());
+    let head = packets.read_packet_expected().unwrap();
+    assert!(head.data.starts_with(b"OpusHead\x01\x02"));
+    let mut last = head;
+    while let Some(packet) = packets.read_packet().unwrap() {
+        last = packet;
+    }
+    let seconds = last.absgp_page() as f64 / 48_000.0;
+    let told: f64 = printed.lines().last().unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(last.last_in_stream() && (seconds - told).abs() < 0.2, "{seconds} s, but {printed}");
+}
