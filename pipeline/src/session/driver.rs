@@ -133,6 +133,7 @@ impl Driver {
                 }
             }
             let Some(deadline) = self.core.poll_timeout() else { return EndReason::CallerHungUp };
+            tracing::trace!(phase = ?self.core.phase(), "waiting for what happens next");
             tokio::select! {
                 signal = signals.recv() => match signal {
                     Some(signal) => self.on_signal(signal),

@@ -25,6 +25,7 @@ mod core;
 mod end_of_turn_tests;
 mod endpoint;
 mod keypad;
+mod phase;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ mod tests;
 pub use self::core::Conversation;
 pub use endpoint::{Unfinished, unfinished};
 pub use keypad::KEYPAD_MARK;
+pub use phase::Phase;
 pub use policy::TurnPolicy;
 
 use crate::time::CallTime;
