@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::spans::Within;
 use super::{Context, Signal, Speak};
 use crate::chat::pieces::PieceCutter;
 use crate::chat::spoken::SpokenText;
@@ -126,7 +127,8 @@ impl Answer<'_> {
     /// The answer of one model.
     async fn of(&mut self, model: &dyn Llm, request: LlmRequest) -> Result<(), (Begun, VendorError)> {
         let turn = self.turn;
-        let mut events = model.answer(request);
+        let span = self.context.spans.llm(turn, model.name());
+        let mut events = Within::new(span.in_scope(|| model.answer(request)), span);
         let mut cutter = PieceCutter::new();
         let mut calls = Vec::new();
         let mut begun = Begun::No;
