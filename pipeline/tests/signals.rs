@@ -1,5 +1,7 @@
 //! What sound is on its way through the codec and the resampler, for every rate a vendor may have.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::f64::consts::TAU;
 
 use proptest::collection::vec;
