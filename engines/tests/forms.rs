@@ -18,6 +18,10 @@ mod conversation;
 mod golf;
 #[path = "forms/interruptions.rs"]
 mod interruptions;
+#[path = "forms/olive_and_thyme.rs"]
+mod olive_and_thyme;
+#[path = "forms/restaurant.rs"]
+mod restaurant;
 #[path = "forms/script.rs"]
 mod script;
 #[path = "forms/searching.rs"]

@@ -89,9 +89,13 @@ pub enum EventKind {
     PlayoutFinished,
     /// The caller spoke over the reply and meant it.
     BargeIn {
-        /// From the onset of the caller's speech to the decision.
+        /// From the onset of the caller's speech to the silence of the agent.
         after: Duration,
     },
+    /// Speech over the reply silenced it; whether it is an interruption is open.
+    ReplyHeld,
+    /// It was no interruption: the reply goes on where it was silenced.
+    ReplyResumed,
     /// A reply was dropped before its end.
     ReplyCancelled {
         /// What the caller had heard of it.
@@ -293,6 +297,8 @@ impl EventKind {
             Self::PlayoutStarted => "playout.started",
             Self::PlayoutFinished => "playout.finished",
             Self::BargeIn { .. } => "barge_in",
+            Self::ReplyHeld => "reply.held",
+            Self::ReplyResumed => "reply.resumed",
             Self::ReplyCancelled { .. } => "reply.cancelled",
             Self::TurnMeasured(_) => "turn.measured",
             Self::ToolCalled { .. } => "tool.called",

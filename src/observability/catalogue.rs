@@ -47,8 +47,10 @@ const EVENTS: &[Described] = &[
     event("playout.started", "The first frame of the reply was handed to the carrier.", &[]),
     event("playout.finished", "The caller heard the reply to its end.", &[]),
     event("barge_in", "The caller spoke over the reply and meant it.", &[
-        ("after_ms", "from the onset of their speech to the decision"),
+        ("after_ms", "from the onset of their speech to the silence of the agent"),
     ]),
+    event("reply.held", "Speech over the reply silenced it; whether it is an interruption is open.", &[]),
+    event("reply.resumed", "It was no interruption: the reply goes on where it was silenced.", &[]),
     event("reply.cancelled", "A reply was dropped before its end.", &[("pii.heard", "what the caller had heard of it")]),
     event("turn.measured", "How long the caller waited for this turn's answer. The parts sum to the total.", &[
         ("total_ms", "end of the caller's speech to the first sound of the answer"),
@@ -183,6 +185,8 @@ pub(super) mod tests {
             EventKind::PlayoutStarted,
             EventKind::PlayoutFinished,
             EventKind::BargeIn { after: took },
+            EventKind::ReplyHeld,
+            EventKind::ReplyResumed,
             EventKind::ReplyCancelled { heard: planted("heard") },
             EventKind::TurnMeasured(latency),
             EventKind::ToolCalled { name: tool(), arguments: planted("arguments") },

@@ -80,7 +80,9 @@ pub(super) fn fields(kind: &EventKind) -> Fields<'_> {
         | EventKind::LlmGaveUp
         | EventKind::TtsSilent
         | EventKind::SttSilent
-        | EventKind::NothingUnderstood => Vec::new(),
+        | EventKind::NothingUnderstood
+        | EventKind::ReplyHeld
+        | EventKind::ReplyResumed => Vec::new(),
     }
 }
 

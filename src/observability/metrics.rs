@@ -40,6 +40,7 @@ const CALL_BUCKETS: &[f64] = &[5.0, 15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0
 
 const CALLS_ACTIVE: &str = "voice_gateway_calls_active";
 const CALLS: &str = "voice_gateway_calls_total";
+const TURNED_AWAY: &str = "voice_gateway_calls_turned_away_total";
 const CALL_SECONDS: &str = "voice_gateway_call_seconds";
 const TURNS: &str = "voice_gateway_turns_total";
 const RESPONSE_SECONDS: &str = "voice_gateway_response_seconds";
@@ -47,6 +48,7 @@ const STAGE_SECONDS: &str = "voice_gateway_stage_seconds";
 const TRANSCRIPT_SECONDS: &str = "voice_gateway_transcript_seconds";
 const TOOL_SECONDS: &str = "voice_gateway_tool_seconds";
 const BARGE_INS: &str = "voice_gateway_barge_ins_total";
+const REPLIES_RESUMED: &str = "voice_gateway_replies_resumed_total";
 const FILLERS: &str = "voice_gateway_fillers_total";
 const GAVE_UP: &str = "voice_gateway_gave_up_total";
 const NOT_UNDERSTOOD: &str = "voice_gateway_not_understood_total";
@@ -61,6 +63,7 @@ const EVENTS_LOST: &str = "voice_gateway_events_lost_total";
 const METRICS: &[Metric] = &[
     Metric { name: CALLS_ACTIVE, labels: "", shape: Shape::Gauge, meaning: "calls that are being answered now" },
     Metric { name: CALLS, labels: "reason", shape: Shape::Counter, meaning: "calls that ended, by why" },
+    Metric { name: TURNED_AWAY, labels: "reason", shape: Shape::Counter, meaning: "callers who heard the busy line; reason is full or draining" },
     Metric { name: CALL_SECONDS, labels: "", shape: Shape::Seconds(CALL_BUCKETS), meaning: "how long calls lasted" },
     Metric { name: TURNS, labels: "", shape: Shape::Counter, meaning: "times the floor passed to the agent" },
     Metric { name: RESPONSE_SECONDS, labels: "", shape: Shape::Seconds(WAIT_BUCKETS), meaning: "end of the caller's speech to the first sound of the answer" },
@@ -68,6 +71,7 @@ const METRICS: &[Metric] = &[
     Metric { name: TRANSCRIPT_SECONDS, labels: "", shape: Shape::Seconds(PART_BUCKETS), meaning: "the caller's pause to the final transcript" },
     Metric { name: TOOL_SECONDS, labels: "outcome", shape: Shape::Seconds(PART_BUCKETS), meaning: "how long tools took; outcome is succeeded or failed" },
     Metric { name: BARGE_INS, labels: "", shape: Shape::Counter, meaning: "replies the caller interrupted" },
+    Metric { name: REPLIES_RESUMED, labels: "", shape: Shape::Counter, meaning: "replies that a sound without words silenced for a moment" },
     Metric { name: FILLERS, labels: "stage", shape: Shape::Counter, meaning: "waits that were bridged by a filler; stage is llm or tool" },
     Metric { name: GAVE_UP, labels: "stage", shape: Shape::Counter, meaning: "waits that ended without an answer; stage is stt, llm or tts" },
     Metric { name: NOT_UNDERSTOOD, labels: "", shape: Shape::Counter, meaning: "utterances without any words" },
@@ -136,6 +140,7 @@ pub(super) fn record(event: &CallEvent) {
             counter!(CALLS, "reason" => reason.as_str()).increment(1);
             histogram!(CALL_SECONDS).record(*lasted);
         }
+        EventKind::CallTurnedAway { reason } => counter!(TURNED_AWAY, "reason" => *reason).increment(1),
         EventKind::TranscriptFinal { took, .. } => histogram!(TRANSCRIPT_SECONDS).record(*took),
         EventKind::TurnCommitted { .. } => counter!(TURNS).increment(1),
         EventKind::TurnMeasured(latency) => {
@@ -145,6 +150,7 @@ pub(super) fn record(event: &CallEvent) {
             }
         }
         EventKind::BargeIn { .. } => counter!(BARGE_INS).increment(1),
+        EventKind::ReplyResumed => counter!(REPLIES_RESUMED).increment(1),
         EventKind::ToolReturned { took, succeeded, .. } => {
             let outcome = if *succeeded { "succeeded" } else { "failed" };
             histogram!(TOOL_SECONDS, "outcome" => outcome).record(*took);
@@ -180,9 +186,9 @@ pub(super) fn record(event: &CallEvent) {
         | EventKind::PlayoutStarted
         | EventKind::PlayoutFinished
         | EventKind::ReplyCancelled { .. }
+        | EventKind::ReplyHeld
         | EventKind::ToolCalled { .. }
         | EventKind::SilencePrompted { .. }
-        | EventKind::CallTurnedAway { .. }
         | EventKind::CarrierStatus { .. }
         | EventKind::StreamStatus { .. }
         | EventKind::CallClosing { .. } => {}
@@ -239,6 +245,14 @@ mod tests {
         let during = rendered(&[answered.clone(), answered.clone(), ended.clone()]);
         assert!(during.contains("\nvoice_gateway_calls_active 1\n"), "{during}");
         assert!(during.contains("voice_gateway_calls_total{reason=\"caller_hung_up\"} 1\n"), "{during}");
+    }
+
+    #[test]
+    fn a_caller_who_hears_the_busy_line_is_counted_by_why() {
+        let turned_away: Vec<_> =
+            samples().into_iter().filter(|event| event.kind.name() == "call.turned_away").collect();
+        let page = rendered(&turned_away);
+        assert!(page.contains("voice_gateway_calls_turned_away_total{reason=\"full\"} 1\n"), "{page}");
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Report {
     pub replies: u64,
     /// Replies cancelled.
     pub cancels: u64,
+    /// Replies that were held and went on.
+    pub resumed: u64,
 }
 
 /// Plays `calls` random calls, the first with `seed`, each following one with the next seed.
@@ -48,6 +50,7 @@ pub fn run(seed: u64, calls: u64) -> Report {
         report.events += world.events;
         report.replies += world.replies;
         report.cancels += world.cancels;
+        report.resumed += world.resumed;
     }
     report
 }
@@ -65,10 +68,13 @@ struct World {
     cancelled: Option<TurnId>,
     /// The replies to the caller.
     answers: HashMap<TurnId, Answer>,
+    /// The reply that is silenced.
+    held: Option<TurnId>,
     ended: bool,
     events: u64,
     replies: u64,
     cancels: u64,
+    resumed: u64,
 }
 
 /// A reply to the caller, as the outside knows it.
@@ -97,10 +103,12 @@ impl World {
             live: None,
             cancelled: None,
             answers: HashMap::new(),
+            held: None,
             ended: false,
             events: 0,
             replies: 0,
             cancels: 0,
+            resumed: 0,
         }
     }
 
@@ -152,6 +160,8 @@ impl World {
         let before = (stale && self.events.is_multiple_of(7)).then(|| format!("{:?}", self.core));
         match &event {
             Event::PlayedOut(turn) if self.live == Some(*turn) => self.live = None,
+            // Nobody hears what comes while a reply is silenced.
+            Event::AudioSent(turn) | Event::FillerSent(turn) if self.held == Some(*turn) => {}
             Event::AudioSent(turn) | Event::FillerSent(turn) | Event::ToolStarted { turn, changes: true } => {
                 let answer = self.answers.get_mut(turn).filter(|_| self.live == Some(*turn));
                 if let Some(answer) = answer {
@@ -204,6 +214,9 @@ impl World {
     }
 
     fn obey(&mut self, command: &Command) -> Result<(), String> {
+        if let (Some(held), Command::StartReply { .. } | Command::Say { .. }) = (self.held, command) {
+            return Err(format!("{command:?} while {held:?} is held"));
+        }
         match command {
             Command::AskFinal(pause) => {
                 if *pause <= self.newest_pause {
@@ -243,7 +256,20 @@ impl World {
                 }
                 self.live = None;
                 self.cancelled = Some(*turn);
+                self.held = None;
                 self.cancels += 1;
+            }
+            Command::HoldReply(turn) => {
+                if self.newest_turn != Some(*turn) || self.held.is_some() {
+                    return Err(format!("{turn:?} is held, but the newest is {:?}", self.newest_turn));
+                }
+                self.held = Some(*turn);
+            }
+            Command::ResumeReply(turn) => {
+                if self.held.take() != Some(*turn) {
+                    return Err(format!("{turn:?} goes on without having been held"));
+                }
+                self.resumed += 1;
             }
             Command::HangUp(_) => self.ended = true,
             Command::CommitUtterance | Command::Notice(_) => {}
@@ -266,7 +292,7 @@ impl World {
         let older = u32::from(self.dice.random_bool(0.1));
         let turn = TurnId(self.newest_turn.map_or(0, |turn| turn.0.saturating_sub(older)));
         let pause = PauseId(self.newest_pause.0.saturating_sub(older));
-        let words = ["", "yes", "a tee time for four", "at nine, um", "five five five", "for", "no no no"];
+        let words = ["", "yes", "okay", "a tee time for four", "at nine, um", "five five five", "for", "no no no"];
         let text = (*words.choose(&mut self.dice).unwrap_or(&"")).to_owned();
         let span = Duration::from_millis(self.dice.random_range(0..4_000));
         match self.dice.random_range(0..100) {

@@ -10,8 +10,10 @@ use voice_pipeline::turn::TurnPolicy;
 use voice_pipeline::vendors::VendorError;
 use voice_pipeline::vendors::chain::Chain;
 use voice_pipeline::vendors::llm::Llm;
-use voice_testkit::studio::{Cast, Moment, Studio};
-use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth};
+use voice_testkit::studio::{Cast, Moment, Studio, marked_lines};
+use voice_testkit::vendors::{
+    Answer, MarkedTts, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, locked, mouth,
+};
 
 const BOOK: (&str, Effect, Duration, &str) = ("bookTeeTime", Effect::Changes, ms(5_000), r#"{"code":"GV1"}"#);
 const SEARCH: (&str, Effect, Duration, &str) = ("searchTeeTimes", Effect::Reads, ms(4_000), r#"{"slots":[]}"#);
@@ -275,4 +277,75 @@ async fn a_stand_in_that_failed_others_is_asked_all_the_same_when_nobody_else_is
     assert_eq!(call.said().last().map(String::as_str), Some("Here I am."));
     assert!(call.saw("vendor.replaced"));
     call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cough_silences_the_reply_for_a_moment_and_not_a_word_is_lost() {
+    let reply = "We have nine ten and eleven open on Saturday morning for all four of you.";
+    let llm = ScriptedLlm::new(&[Answer::Says(reply), Answer::Says("You are welcome.")]);
+    let asked = llm.asked();
+    // The second pause is the cough: no words.
+    let mut call = Studio::answer(Cast { llm: brain(llm), ..cast(&["What is open?", "", "Thanks a lot."], &[]) }).await;
+    call.listen().await;
+    call.speak(ms(1_000)).await;
+    call.wait(ms(1_600)).await;
+    let before = call.moments().len();
+    call.speak(ms(400)).await;
+    call.listen().await;
+    let moments: Vec<_> = call.moments()[before..].iter().map(|(_, moment)| moment.clone()).collect();
+    use Moment::{AgentStarted, AgentStopped, Cleared};
+    assert_eq!(moments, [Cleared, AgentStopped, AgentStarted, AgentStopped]);
+    let silent = call.moments()[before + 2].0 - call.moments()[before + 1].0;
+    assert!(silent < ms(700), "silent for {silent:?}");
+    assert_eq!((call.count("reply.held"), call.count("reply.resumed"), call.count("playout.finished")), (1, 1, 2));
+    assert!(!call.saw("barge_in") && !call.saw("reply.cancelled"));
+    call.speak(ms(900)).await;
+    call.listen().await;
+    assert_eq!(agent_texts(&locked(&asked)[1]).last().map(String::as_str), Some(reply), "all of it was heard");
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_interrupted_after_a_cough_counts_as_heard_over_both_parts() {
+    let reply = "We have nine ten and eleven open on Saturday morning for all four of you and on Sunday as well.";
+    let llm = ScriptedLlm::new(&[Answer::Says(reply), Answer::Says("Ten it is.")]);
+    let asked = llm.asked();
+    let mut call = Studio::answer(Cast { llm: brain(llm), ..cast(&["What is open?", "", "Ten please."], &[]) }).await;
+    call.listen().await;
+    call.speak(ms(1_000)).await;
+    call.wait(ms(1_600)).await;
+    call.speak(ms(400)).await;
+    call.wait(ms(1_500)).await;
+    call.speak(ms(900)).await;
+    call.listen().await;
+    assert_eq!((call.count("reply.resumed"), call.count("reply.cancelled")), (1, 1));
+    let heard = agent_texts(&locked(&asked)[1]).pop().expect("the interrupted reply is in the history");
+    assert!(heard.starts_with("We have nine ten and eleven") && !heard.contains("as well"), "{heard:?}");
+    assert_eq!(call.said().last().map(String::as_str), Some("Ten it is."));
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_hears_every_word_of_a_reply_that_a_cough_cut_in_two() {
+    let reply = "We have nine ten and eleven open on Saturday morning for all four of you.";
+    for cough_after in [ms(900), ms(1_640), ms(2_380), ms(3_100)] {
+        let parts = Cast { tts: mouth(MarkedTts), ..cast(&["What is open?", ""], &[Answer::Says(reply)]) };
+        let lines = marked_lines().await;
+        let mut call = Studio::answer_as(parts, |setup| setup.lines = lines).await;
+        call.listen().await;
+        call.speak(ms(1_000)).await;
+        call.wait(cough_after).await;
+        let greeting = 2;
+        call.speak(ms(400)).await;
+        call.listen().await;
+        assert_eq!(call.count("reply.resumed"), 1, "{cough_after:?}");
+        let heard: Vec<String> = call.words().into_iter().skip(greeting).map(|word| word.text).collect();
+        let mut rest = heard.iter();
+        for word in reply.split_whitespace() {
+            assert!(rest.any(|heard| heard == word), "{word:?} is missing after {cough_after:?} in {heard:?}");
+        }
+        let again = heard.len() - reply.split_whitespace().count();
+        assert!(again <= 4, "{again} words were said twice: {heard:?}");
+        call.hang_up().await;
+    }
 }

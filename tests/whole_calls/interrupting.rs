@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use voice_gateway::phone::{PhoneEvent, Waited};
+use voice_pipeline::audio::ulaw;
+use voice_testkit::studio::FakeVoice;
 
 use super::caller::{PATIENCE, Story};
 use super::words::{distance, words};
@@ -61,5 +63,44 @@ async fn talking_over_the_agent_silences_it_and_it_knows_what_was_heard() {
         audible.abs_diff(heard.len()) <= 1,
         "the agent believes {heard:?} was heard, the phone played {understood:?} of {said:?}"
     );
+    caller.live.finish().await;
+}
+
+/// 400 ms of a hum with closed lips: a voice, and no word.
+fn hum() -> Vec<i16> {
+    let mut voice = FakeVoice::default();
+    let mut samples = Vec::new();
+    for _ in 0..20 {
+        ulaw::decode_into(&voice.frame(), &mut samples);
+    }
+    samples
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hum_over_the_answer_does_not_cost_the_caller_the_rest_of_it() {
+    let Some((story, gateway)) = Story::begin_at_shared_gateway().await else { return };
+    let question = story.engines.voice("What can you do for me?").await;
+    let mut caller = story.call(&gateway).await;
+    let sid = caller.sid();
+    caller.hears().await;
+
+    caller.live.speak(&question).await.unwrap();
+    assert_eq!(caller.live.wait_until_agent_speaks(PATIENCE).await, Waited::Happened);
+    let began = caller.live.agent_speaking_since().unwrap();
+    caller.live.wait_until(began + Duration::from_millis(2_000)).await;
+    caller.live.speak(&hum()).await.unwrap();
+    let answer = caller.hears().await;
+
+    let turn = gateway.event(&sid, "turn.committed", SOON).await["turn"].clone();
+    let pieces = gateway.events_named(&sid, "reply.piece");
+    let said: Vec<_> = pieces.iter().filter(|piece| piece["turn"] == turn).collect();
+    let said = words(&said.iter().map(|piece| piece["pii.text"].as_str().unwrap()).collect::<Vec<_>>().join(" "));
+    let count = |name: &str| gateway.events_named(&sid, name).len();
+    eprintln!("held {}, resumed {}: {answer:?}", count("reply.held"), count("reply.resumed"));
+    assert_eq!((count("barge_in"), count("reply.cancelled")), (0, 0));
+    assert_eq!(count("reply.held"), count("reply.resumed"));
+    let (last, understood) = (&said[said.len() - 6..], words(&answer));
+    let end = &understood[understood.len().saturating_sub(6)..];
+    assert!(distance(last, end) <= 2, "{end:?} is not how {said:?} ends");
     caller.live.finish().await;
 }

@@ -1,8 +1,8 @@
 //! Samples: rates, μ-law, resampling, playout. Pure: no clock, no I/O.
 //!
 //! [`ulaw`] turns the phone's bytes into samples and back, [`resample`] changes their rate,
-//! [`frames`] cuts streams of any length into 20 ms, and [`playout`] keeps the account of what the
-//! carrier still holds and what the caller has heard.
+//! [`frames`] cuts streams of any length into 20 ms, [`playout`] keeps the account of what the
+//! carrier still holds and what the caller has heard, and [`tape`] keeps what may have to be said again.
 //!
 //! Not here: sockets and pacing by the clock (`stages`), speech detection (`vad`).
 
@@ -10,6 +10,7 @@ pub mod chunk;
 pub mod frames;
 pub mod playout;
 pub mod resample;
+pub mod tape;
 pub mod ulaw;
 
 /// Samples per second of one channel.

@@ -2,12 +2,12 @@
 //!
 //! The carrier plays what it was sent in order and at real time, and tells nothing but which marks
 //! it reached. [`Playout`] is told what was sent ([`Playout::queued`],
-//! [`Playout::mark`], [`Playout::cleared`]) and which marks came back
+//! [`Playout::mark`], [`Playout::cleared`], [`Playout::rewound`]) and which marks came back
 //! ([`Playout::mark_returned`]), each with the time, and answers how much is still to be played and
 //! how much of each piece was heard. At a barge-in ask [`Playout::heard`] first, then clear.
 //!
 //! What always holds:
-//! - what was heard only grows until the queue is cleared, and is never more than was queued;
+//! - what was heard only grows until the queue is cleared or rewound, and is never more than was queued;
 //! - nothing behind a mark counts as heard before that mark came back, so a slow network makes the
 //!   agent repeat a word rather than believe that a lost one was heard;
 //! - a mark of a queue that was cleared proves nothing: carriers send those back unplayed;
@@ -180,6 +180,25 @@ impl Playout {
         self.clock = PlayClock { from: now, position: Duration::ZERO };
     }
 
+    /// The carrier was told to drop what it has not played, and audio goes on from `position`. What was heard of
+    /// the audio before it stays known; marks made so far prove nothing any more.
+    pub fn rewound(&mut self, now: CallTime, position: Duration) {
+        self.generation = self.generation.wrapping_add(1);
+        self.marks.clear();
+        self.segments.retain(|segment| segment.start < position);
+        if let Some(last) = self.segments.back_mut() {
+            last.end = last.end.min(position);
+        }
+        self.end = position;
+        self.proven = self.proven.min(position);
+        self.clock = PlayClock { from: now, position };
+    }
+
+    /// Where audio that is queued next begins.
+    pub fn end(&self) -> Duration {
+        self.end
+    }
+
     /// How much audio the carrier still has to play.
     pub fn buffered(&self, now: CallTime) -> Duration {
         self.end.saturating_sub(self.clock.position_at(now))
@@ -208,7 +227,8 @@ impl Playout {
         pieces
     }
 
-    fn heard_position(&self, now: CallTime) -> Duration {
+    /// How far the caller has heard.
+    pub fn heard_position(&self, now: CallTime) -> Duration {
         let limit = self.marks.front().map_or(self.end, |mark| mark.position);
         self.clock.position_at(now).max(self.proven).min(limit)
     }

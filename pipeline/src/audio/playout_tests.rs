@@ -176,6 +176,20 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
+#[test]
+fn a_rewind_keeps_what_was_heard_and_counts_on_from_there() {
+    let mut playout = Playout::new(PlayoutSettings { playout_latency: ms(0) });
+    playout.queued(at(0), T1, 0, ms(2_000));
+    let mark = playout.mark(T1, 0);
+    assert_eq!(playout.heard_position(at(1_000)), ms(1_000));
+    playout.rewound(at(1_000), ms(700));
+    assert!(playout.is_idle(at(1_000)) && playout.end() == ms(700));
+    assert_eq!(playout.mark_returned(at(1_010), &mark), None, "what was cleared proves nothing");
+    assert_eq!(playout.heard(at(5_000), T1), [HeardPiece { piece: 0, played: ms(700), of: ms(700) }]);
+    playout.queued(at(5_000), T1, 0, ms(1_300));
+    assert_eq!(playout.heard(at(5_500), T1), [HeardPiece { piece: 0, played: ms(1_200), of: ms(2_000) }]);
+}
+
 proptest! {
     #[test]
     fn hears_ever_more_until_the_clear_and_never_more_than_was_queued(steps in steps()) {

@@ -162,6 +162,15 @@ impl History {
         reply.fate = Fate::Cut;
     }
 
+    /// A reply that was silenced goes on: it counts as heard again until something else is reported.
+    pub fn agent_resumed(&mut self, turn: TurnId) {
+        if let Some(reply) = self.reply_mut(turn)
+            && reply.fate == Fate::Cut
+        {
+            reply.fate = Fate::InFlight;
+        }
+    }
+
     /// A reply was heard to its end.
     pub fn agent_heard_all(&mut self, turn: TurnId) {
         if let Some(reply) = self.reply_mut(turn) {

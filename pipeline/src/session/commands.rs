@@ -11,6 +11,7 @@ use crate::event::{EndReason, EventKind};
 use crate::line::Outbound;
 use crate::pii::Pii;
 use crate::stages::llm::{Request, Think};
+use crate::stages::pace::Control;
 use crate::stages::{Sound, scorer, stt};
 use crate::turn::{Cause, Command, Event, KEYPAD_MARK, Line, Notice, TurnId};
 use crate::vendors::llm::LlmRequest;
@@ -31,6 +32,8 @@ impl Driver {
             Command::CommitUtterance => self.inform_recogniser(stt::Input::Committed, scorer::Input::Committed),
             Command::StartReply { turn, text, replaces } => self.start_reply(turn, &text, replaces),
             Command::CancelReply(turn) => return self.cancel_reply(turn).await,
+            Command::HoldReply(turn) => self.hold_reply(turn),
+            Command::ResumeReply(turn) => self.resume_reply(turn),
             Command::Say { turn, line } => self.say(turn, line),
             Command::Notice(notice) => self.notice(notice),
             Command::HangUp(cause) => {
@@ -122,6 +125,29 @@ impl Driver {
         (!matches!(cleared, Ok(Ok(())))).then_some(EndReason::CallerHungUp)
     }
 
+    fn hold_reply(&mut self, id: TurnId) {
+        self.awaiting_mark = None;
+        if let Some(turn) = &mut self.turn
+            && let Step::Sent { ends_call } = turn.step
+        {
+            turn.step = Step::Finishing { ends_call };
+        }
+        self.pace(id, Control::Hold(id));
+        self.context.emit(Some(id), EventKind::ReplyHeld);
+    }
+
+    fn resume_reply(&mut self, id: TurnId) {
+        self.history.agent_resumed(id);
+        self.pace(id, Control::Resume(id));
+        self.context.emit(Some(id), EventKind::ReplyResumed);
+    }
+
+    fn pace(&mut self, id: TurnId, control: Control) {
+        if self.links.pacing.try_send(control).is_err() {
+            self.context.emit(Some(id), EventKind::QueueFull { stage: "pace" });
+        }
+    }
+
     pub(super) fn say(&mut self, id: TurnId, line: Line) {
         let lines = Arc::clone(&self.script.lines);
         let tools = Arc::clone(&self.script.tools);
@@ -166,9 +192,7 @@ impl Driver {
                 self.turn_mut(turn).timeline = Some(Timeline::committed(speech_end, now));
                 return;
             }
-            Notice::BargeIn { turn, onset } => {
-                (Some(turn), EventKind::BargeIn { after: self.context.clock.now() - onset })
-            }
+            Notice::BargeIn { turn, onset, silenced } => (Some(turn), EventKind::BargeIn { after: silenced - onset }),
             Notice::SttSilent => (None, EventKind::SttSilent),
             Notice::NothingUnderstood => (None, EventKind::NothingUnderstood),
             Notice::LlmSlow(turn) => (Some(turn), EventKind::LlmSlow),

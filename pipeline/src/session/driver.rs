@@ -26,7 +26,7 @@ use crate::event::{EndReason, EventKind};
 use crate::line::{Fence, Outbound};
 use crate::pii::Pii;
 use crate::stages::llm::Request;
-use crate::stages::pace::SharedPlayout;
+use crate::stages::pace::{Control, SharedPlayout};
 use crate::stages::{Context, Signal, Sound, scorer, stt};
 use crate::time::CallTime;
 use crate::tools::{Effect, ToolOutcome, Tools};
@@ -44,6 +44,7 @@ pub(super) struct Links {
     pub(super) models: Chain<dyn Llm>,
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) fixed: mpsc::Sender<Sound>,
+    pub(super) pacing: mpsc::Sender<Control>,
     pub(super) playout: SharedPlayout,
     pub(super) close: CancellationToken,
 }
@@ -84,8 +85,6 @@ pub(super) struct Turn {
     pub(super) tool_calls: u32,
     pub(super) slow_tool: Option<String>,
     pub(super) step: Step,
-    /// Whether all of its audio is with the carrier. Until then a mark that comes back is no end of it.
-    pub(super) all_sent: bool,
 }
 
 /// Where a reply stands between the model and its tools.
@@ -101,6 +100,8 @@ pub(super) enum Step {
     LastTools { goodbye: Option<String> },
     /// All words are on their way.
     Finishing { ends_call: bool },
+    /// All audio is with the carrier. Until then a mark that comes back is no end of the reply.
+    Sent { ends_call: bool },
 }
 
 impl Driver {
@@ -239,13 +240,16 @@ impl Driver {
                     self.context.emit(Some(id), EventKind::TurnMeasured(timeline.measure(now, behind)));
                 }
                 self.awaiting_mark = Some(PieceId { turn: of, piece });
-                let is_filler = piece >= LINE_PIECES && !matches!(turn.step, Step::Finishing { .. });
+                let is_filler =
+                    piece >= LINE_PIECES && !matches!(turn.step, Step::Finishing { .. } | Step::Sent { .. });
                 self.tell(if is_filler { Event::FillerSent(id) } else { Event::AudioSent(id) });
             }
             Signal::RanDry(of) if of == id => self.tell(Event::RanDry(id)),
+            Signal::Held { turn: of, heard } if of == id => self.history.agent_heard(id, &heard),
             Signal::AllSent { turn: of, plays_until } if of == id => {
-                turn.all_sent = true;
-                let ends_call = turn.step == Step::Finishing { ends_call: true };
+                let ends_call =
+                    matches!(turn.step, Step::Finishing { ends_call: true } | Step::Sent { ends_call: true });
+                turn.step = Step::Sent { ends_call };
                 self.tell(Event::ReplyComplete { turn: id, plays_until, ends_call });
                 if self.awaiting_mark.is_none() {
                     self.played_out(id);
@@ -272,7 +276,7 @@ impl Driver {
     fn played_out(&mut self, turn: TurnId) {
         if let Some(current) = &self.turn
             && current.id == turn
-            && current.all_sent
+            && matches!(current.step, Step::Sent { .. })
         {
             self.history.agent_heard_all(turn);
             self.context.emit(Some(turn), EventKind::PlayoutFinished);
@@ -375,7 +379,6 @@ impl Driver {
             tool_calls: 0,
             slow_tool: None,
             step: Step::Thinking,
-            all_sent: false,
         }))
     }
 

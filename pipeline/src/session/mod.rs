@@ -186,6 +186,7 @@ fn wire(
     let (speak, to_tts) = mpsc::channel(stages::PIECES);
     let (spoken, to_pace) = mpsc::channel(stages::OUTBOUND_CHUNKS);
     let (fixed, to_pace_lines) = mpsc::channel(stages::LINES);
+    let (pacing, controls) = mpsc::channel(pace::CONTROLS);
     tasks.spawn(llm::run(to_llm, models.clone(), speak, context.clone()));
     let mouth = tts::Speaker { chain: voices, voice: setup.voice, per_letter: setup.lines.per_letter() };
     tasks.spawn(tts::run(to_tts, mouth, spoken, live_rx.clone(), context.clone()));
@@ -193,6 +194,7 @@ fn wire(
         carrier: line.outbound.clone(),
         playout: Arc::clone(&playout),
         live: live_rx,
+        controls,
         lead: setup.playout_lead,
     };
     tasks.spawn(pace::run(to_pace_lines, to_pace, egress, context.clone()));
@@ -207,6 +209,7 @@ fn wire(
             models,
             requests,
             fixed,
+            pacing,
             playout,
             close,
         },

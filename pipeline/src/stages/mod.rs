@@ -34,6 +34,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::audio::playout::HeardPiece;
 use crate::chat::ToolCall;
 use crate::chat::WordStart;
 use crate::event::{CallEvent, EndReason, EventKind, EventSink};
@@ -164,6 +165,13 @@ pub enum Signal {
     },
     /// The carrier has played all it was handed, in the middle of a piece.
     RanDry(TurnId),
+    /// A reply was silenced; this much of its pieces was played until then.
+    Held {
+        /// The turn.
+        turn: TurnId,
+        /// By piece.
+        heard: Vec<HeardPiece>,
+    },
     /// All audio of a turn was handed to the carrier.
     AllSent {
         /// The turn.

@@ -4,6 +4,7 @@ use super::core::{
     Carried, Contest, Conversation, Floor, Interruption, Kind, Progress, Reply, State, Stop, Utterance, Wait,
 };
 use super::endpoint::Pause;
+use super::held::{Doing, tells_to_stop};
 use super::{Cause, Command, Event, Line, Notice, TurnId, TurnPolicy};
 use crate::time::CallTime;
 
@@ -84,6 +85,14 @@ impl Conversation {
             Event::ToolsFinished(of) if of == turn => (self.wait_for_model(now, &reply), floor),
             event => match self.contest(now, &reply, floor, event, 1) {
                 Contest::Open(floor) => (wait, floor),
+                Contest::Silenced { onset } if reply.audible => {
+                    return self.hold(now, reply, Doing::Making(wait), onset);
+                }
+                Contest::Silenced { onset } => {
+                    self.notice(Notice::BargeIn { turn, onset, silenced: now });
+                    let interruption = Interruption { onset, interim: String::new(), stop: None, words: None };
+                    return self.yield_floor(now, reply, interruption);
+                }
                 Contest::Won(interruption) => return self.yield_floor(now, reply, interruption),
             },
         };
@@ -140,6 +149,14 @@ impl Conversation {
                 let words_needed = if progress.ends_within(now, REPLY_TAIL) { 1 } else { self.policy.barge_in_words };
                 match self.contest(now, &reply, floor, event, words_needed) {
                     Contest::Open(floor) => (progress, floor),
+                    Contest::Silenced { onset } => {
+                        let doing = match progress {
+                            Progress::Growing { tool, .. } => Doing::Playing { tool },
+                            Progress::Complete { .. } if progress.ends_within(now, REPLY_TAIL) => Doing::Ending,
+                            Progress::Complete { .. } => Doing::Playing { tool: false },
+                        };
+                        return self.hold(now, reply, doing, onset);
+                    }
                     Contest::Won(interruption) => return self.yield_floor(now, reply, interruption),
                 }
             }
@@ -164,14 +181,11 @@ impl Conversation {
                 let onset = floor.onset().unwrap_or(onset);
                 Contest::Open(Floor::Disputed { onset, pause: None, give_up_at: now + stt_timeout })
             }
-            (floor, Event::SpeechSustained { onset }) => {
-                let onset = floor.onset().unwrap_or(onset);
-                self.win(reply, Interruption { onset, interim: String::new(), stop: None, words: None })
-            }
+            (floor, Event::SpeechSustained { onset }) => Contest::Silenced { onset: floor.onset().unwrap_or(onset) },
             (Floor::Disputed { onset, pause: stop, .. }, Event::Interim(interim))
-                if word_count(&interim) >= self.policy.barge_in_words =>
+                if word_count(&interim) >= self.policy.barge_in_words || tells_to_stop(&interim) =>
             {
-                self.win(reply, Interruption { onset, interim, stop, words: None })
+                self.win(now, reply, Interruption { onset, interim, stop, words: None })
             }
             (Floor::Disputed { onset, pause: None, give_up_at }, Event::SpeechStopped { end }) => {
                 let pause = Some(Stop { id: self.ask_final(), speech_end: end });
@@ -180,9 +194,13 @@ impl Conversation {
             (Floor::Disputed { onset, pause: Some(stop), .. }, Event::Final { pause: of, text })
                 if of.is_none_or(|id| id == stop.id) =>
             {
-                if word_count(&text) >= words_needed {
+                if word_count(&text) >= words_needed || tells_to_stop(&text) {
                     let words = Some(text.trim().to_owned());
-                    return self.win(reply, Interruption { onset, interim: String::new(), stop: Some(stop), words });
+                    return self.win(
+                        now,
+                        reply,
+                        Interruption { onset, interim: String::new(), stop: Some(stop), words },
+                    );
                 }
                 // A cough or a murmur: forget it, or it would begin the caller's next utterance.
                 self.commands.push_back(Command::CommitUtterance);
@@ -192,8 +210,8 @@ impl Conversation {
         }
     }
 
-    pub(super) fn win(&mut self, reply: &Reply, interruption: Interruption) -> Contest {
-        self.notice(Notice::BargeIn { turn: reply.turn, onset: interruption.onset });
+    pub(super) fn win(&mut self, now: CallTime, reply: &Reply, interruption: Interruption) -> Contest {
+        self.notice(Notice::BargeIn { turn: reply.turn, onset: interruption.onset, silenced: now });
         Contest::Won(interruption)
     }
 
@@ -206,7 +224,7 @@ impl Conversation {
             _ => None,
         };
         let Interruption { onset, interim, stop, words } = interruption;
-        let utterance = Utterance { onset, prompts: 0, carried, text: interim };
+        let utterance = Utterance { carried, text: interim, ..Utterance::new(onset) };
         match stop {
             None => self.hear(now, utterance),
             Some(Stop { id, speech_end }) => {

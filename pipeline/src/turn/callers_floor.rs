@@ -2,6 +2,7 @@
 
 use super::core::{Conversation, State, Utterance};
 use super::endpoint::Pause;
+use super::held::imagined;
 use super::{Cause, Command, Event, Line, Notice, PauseId};
 use crate::time::CallTime;
 
@@ -11,14 +12,24 @@ const WORTH_ASKING: std::time::Duration = std::time::Duration::from_secs(1);
 /// How late a vendor's own end of an utterance may come.
 const VENDOR_LAG: std::time::Duration = std::time::Duration::from_millis(400);
 
-/// What recognisers write for a cough, a knock or a breath. Nobody says it alone.
-fn imagined(words: &str) -> bool {
-    words.trim_matches(|c: char| !c.is_alphanumeric()).eq_ignore_ascii_case("you")
-}
-
 impl Conversation {
-    pub(super) fn on_callers_floor(&mut self, now: CallTime, state: State, event: Event) -> State {
+    pub(super) fn on_callers_floor(&mut self, now: CallTime, mut state: State, event: Event) -> State {
         use State::*;
+        let event = match (&mut state, event) {
+            (Hearing { utterance, .. } | Endpointing { utterance, .. }, event) => {
+                match utterance.held.take_if(|held| matches!(event, Event::ReplyFailed(of) if held.is(of))) {
+                    Some(held) => return self.fail(now, held.reply),
+                    None => event,
+                }
+            }
+            (_, event) => event,
+        };
+        let event = match &mut state {
+            Hearing { utterance: Utterance { held: Some(held), .. }, .. }
+            | Endpointing { utterance: Utterance { held: Some(held), .. }, .. } => held.follow(now, event, self),
+            _ => Some(event),
+        };
+        let Some(event) = event else { return state };
         match (state, event) {
             (Listening { prompts, .. }, Event::SpeechStarted { onset }) => {
                 self.hear(now, Utterance { prompts, ..Utterance::new(onset) })
@@ -43,7 +54,9 @@ impl Conversation {
             }
             (Hearing { mut utterance, since, give_up_at, stale_at }, Event::Interim(text)) => {
                 let changed = utterance.text != text;
+                self.weigh(&mut utterance, &text);
                 let stale_at = match (text.is_empty(), changed) {
+                    _ if utterance.held.is_some() => stale_at,
                     (true, _) => None,
                     (false, true) => Some(now + self.policy.stale_text_after),
                     (false, false) => stale_at,
@@ -52,14 +65,21 @@ impl Conversation {
                 Hearing { utterance, since, give_up_at, stale_at }
             }
             (Hearing { utterance, .. }, Event::SpeechStopped { end }) => self.pause(now, utterance, end),
-            (Endpointing { utterance, mut pause }, Event::Final { pause: of, text })
+            // It was asked about while sound went on; now that has stopped, too.
+            (Endpointing { utterance, mut pause }, Event::SpeechStopped { end }) if pause.sound_goes_on() => {
+                pause.speech_end = end.min(now - self.policy.sure_after);
+                self.judge(now, utterance, pause)
+            }
+            (Endpointing { mut utterance, mut pause }, Event::Final { pause: of, text })
                 if of.is_none_or(|id| id == pause.id) =>
             {
+                self.weigh(&mut utterance, &text);
                 pause.vendor_ended |= of.is_none();
                 pause.text = Some(text.trim().to_owned());
                 self.judge(now, utterance, pause)
             }
             (Endpointing { mut utterance, pause }, Event::Interim(text)) if !text.trim().is_empty() => {
+                self.weigh(&mut utterance, &text);
                 utterance.text = text;
                 Endpointing { utterance, pause }
             }
@@ -72,7 +92,8 @@ impl Conversation {
     }
 
     pub(super) fn hear(&self, now: CallTime, utterance: Utterance) -> State {
-        State::Hearing { utterance, since: now, give_up_at: now + self.policy.utterance_max, stale_at: None }
+        let stale_at = utterance.wordless_until(now);
+        State::Hearing { utterance, since: now, give_up_at: now + self.policy.utterance_max, stale_at }
     }
 
     pub(super) fn pause(&mut self, now: CallTime, utterance: Utterance, speech_end: CallTime) -> State {
@@ -97,11 +118,14 @@ impl Conversation {
     }
 
     /// Commits the turn when the pause has lasted long enough, else waits on.
-    pub(super) fn judge(&mut self, now: CallTime, utterance: Utterance, pause: Pause) -> State {
+    pub(super) fn judge(&mut self, now: CallTime, mut utterance: Utterance, pause: Pause) -> State {
         match pause.commit_at(&self.policy) {
             Some(at) if at <= now => self.commit(now, utterance, &pause),
-            None if pause.give_up_at(&self.policy) <= now => {
+            None if utterance.verdict_by(&pause, self.policy.stt_timeout) <= now => {
                 self.notice(Notice::SttSilent);
+                if let Some(held) = utterance.held.take() {
+                    return self.was_not_decided(now, *held, &pause);
+                }
                 // Guessed words are better than "sorry, I didn't catch that".
                 if !utterance.text.trim().is_empty() {
                     let text = Some(utterance.text.trim().to_owned());
@@ -114,9 +138,12 @@ impl Conversation {
         }
     }
 
-    pub(super) fn commit(&mut self, now: CallTime, utterance: Utterance, pause: &Pause) -> State {
+    pub(super) fn commit(&mut self, now: CallTime, mut utterance: Utterance, pause: &Pause) -> State {
         self.commands.push_back(Command::CommitUtterance);
         let words = pause.text.as_deref().unwrap_or_default();
+        if let Some(held) = utterance.held.take() {
+            return self.was_no_interruption(now, *held, pause);
+        }
         let long = pause.speech_end - utterance.onset >= WORTH_ASKING;
         if words.is_empty() || (!long && imagined(words)) {
             self.notice(Notice::NothingUnderstood);
@@ -156,9 +183,17 @@ impl Conversation {
             (Some(words), state) => self.take_turn(now, state, words),
             // Who types does not want to listen.
             (None, State::Speaking { reply, .. }) => {
-                self.notice(Notice::BargeIn { turn: reply.turn, onset: now });
+                self.notice(Notice::BargeIn { turn: reply.turn, onset: now, silenced: now });
                 self.commands.push_back(Command::CancelReply(reply.turn));
                 self.listen(now, 0)
+            }
+            (None, State::Hearing { mut utterance, since, give_up_at, .. }) if utterance.held.is_some() => {
+                self.let_go(&mut utterance);
+                State::Hearing { utterance, since, give_up_at, stale_at: None }
+            }
+            (None, State::Endpointing { mut utterance, pause }) => {
+                self.let_go(&mut utterance);
+                State::Endpointing { utterance, pause }
             }
             (None, state) => state,
         }
@@ -169,7 +204,8 @@ impl Conversation {
         use State::*;
         match state {
             Ended | Closing { .. } | Ringing { .. } => state,
-            Hearing { utterance, .. } | Endpointing { utterance, .. } => {
+            Hearing { mut utterance, .. } | Endpointing { mut utterance, .. } => {
+                self.let_go(&mut utterance);
                 self.commands.push_back(Command::CommitUtterance);
                 let (text, replaces) = utterance.with_typed(&words);
                 self.answer(now, text, replaces, now)

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::endpoint::Pause;
+use super::held::Held;
 use super::keypad::Keypad;
 use super::{Cause, Command, Event, Line, Notice, PauseId, TurnId, TurnPolicy};
 use crate::time::CallTime;
@@ -52,6 +53,8 @@ pub(super) struct Utterance {
     pub(super) carried: Option<Carried>,
     /// The recogniser's newest words.
     pub(super) text: String,
+    /// The reply that it silenced, until words show that it is meant to.
+    pub(super) held: Option<Box<Held>>,
 }
 
 #[derive(Debug)]
@@ -119,6 +122,10 @@ pub(super) struct Stop {
 /// How a contest over the floor stands.
 pub(super) enum Contest {
     Open(Floor),
+    /// The sound that began at `onset` lasts, but no words of it are known.
+    Silenced {
+        onset: CallTime,
+    },
     Won(Interruption),
 }
 
@@ -162,8 +169,8 @@ impl Conversation {
             Ringing { give_up_at } => *give_up_at,
             Listening { prompt_at, .. } => *prompt_at,
             Hearing { give_up_at, stale_at, .. } => stale_at.map_or(*give_up_at, |at| at.min(*give_up_at)),
-            Endpointing { pause, .. } => {
-                pause.commit_at(&self.policy).unwrap_or_else(|| pause.give_up_at(&self.policy))
+            Endpointing { utterance, pause } => {
+                pause.commit_at(&self.policy).unwrap_or_else(|| utterance.verdict_by(pause, self.policy.stt_timeout))
             }
             Thinking { wait, floor, .. } => floor.deadline(wait.deadline()),
             Speaking { progress, floor, .. } => floor.deadline(progress.deadline(&self.policy)),
@@ -241,6 +248,10 @@ impl Conversation {
             State::Thinking { reply, .. } | State::Speaking { reply, .. } => {
                 self.commands.push_back(Command::CancelReply(reply.turn));
             }
+            State::Hearing { utterance: Utterance { held: Some(held), .. }, .. }
+            | State::Endpointing { utterance: Utterance { held: Some(held), .. }, .. } => {
+                self.commands.push_back(Command::CancelReply(held.reply.turn));
+            }
             State::Ringing { .. } => return self.hang_up(cause),
             _ => {}
         }
@@ -274,7 +285,7 @@ impl Conversation {
 
 impl Utterance {
     pub(super) fn new(onset: CallTime) -> Self {
-        Self { onset, prompts: 0, carried: None, text: String::new() }
+        Self { onset, prompts: 0, carried: None, text: String::new(), held: None }
     }
 
     /// The whole turn: carried words first.

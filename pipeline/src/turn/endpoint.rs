@@ -62,9 +62,9 @@ impl Pause {
         Some(self.speech_end + if is_a_blip { wait.max(policy.likely_after) } else { wait })
     }
 
-    /// When a missing transcript is given up.
-    pub(super) fn give_up_at(&self, policy: &TurnPolicy) -> CallTime {
-        self.asked_at + policy.stt_timeout
+    /// Whether it was asked about while the caller was still heard: no silence lies before the question.
+    pub(super) fn sound_goes_on(&self) -> bool {
+        self.speech_end >= self.asked_at
     }
 }
 

@@ -9,12 +9,11 @@
 //! - every state but `Ended` has a deadline, so no call hangs on a silent vendor;
 //! - turn ids only grow, and only the newest turn is ever cancelled;
 //! - an event that names an older turn or pause changes nothing;
-//! - after `HangUp` nothing is commanded any more.
+//! - after `HangUp` nothing is commanded any more;
+//! - a held reply is resumed or cancelled before anything else is said.
 //!
-//! Two things are expected to join without changing the shape: a reply started speculatively
-//! before the pause is judged (a `StartReply` whose audio is held until the commit), and a reply
-//! that is paused, not cancelled, while an interruption is undecided (`Floor::Disputed` is the
-//! place where that is known).
+//! One thing is expected to join without changing the shape: a reply started speculatively before the
+//! pause is judged (a `StartReply` whose audio is held until the commit).
 //!
 //! Not here: samples (`audio`, `vad`), sockets (`net`), what is said (`chat`).
 
@@ -24,6 +23,9 @@ mod core;
 #[cfg(test)]
 mod end_of_turn_tests;
 mod endpoint;
+mod held;
+#[cfg(test)]
+mod held_tests;
 mod keypad;
 mod phase;
 mod policy;
@@ -147,6 +149,10 @@ pub enum Command {
     },
     /// Stop this reply everywhere and clear what the carrier still holds of it.
     CancelReply(TurnId),
+    /// Silence this reply at once; what the caller has not heard of it is kept.
+    HoldReply(TurnId),
+    /// Let a held reply go on where it was silenced.
+    ResumeReply(TurnId),
     /// Speak a fixed line in this turn.
     Say {
         /// The turn: a new one, or a running one for fillers.
@@ -214,6 +220,8 @@ pub enum Notice {
         turn: TurnId,
         /// When the caller began.
         onset: CallTime,
+        /// When the reply was silenced.
+        silenced: CallTime,
     },
     /// The caller spoke and no transcript came in time.
     SttSilent,

@@ -34,8 +34,7 @@ pub struct TurnPolicy {
     pub stale_text_after: Duration,
     /// `UTTERANCE_MAX`: the longest a caller may speak without any pause. Default `60s`.
     pub utterance_max: Duration,
-    /// `BARGE_IN_AFTER`: speech over a reply that stops it. The VAD measures it; here it bounds
-    /// how long an interruption may stay undecided. Default `240ms`.
+    /// `BARGE_IN_AFTER`: speech over a reply that silences it. The VAD measures it. Default `240ms`.
     pub barge_in_after: Duration,
     /// `BARGE_IN_WORDS`: recognised words over a reply that stop it at once. Default `2`.
     pub barge_in_words: usize,

@@ -121,10 +121,10 @@ fn a_late_answer_to_an_older_pause_changes_nothing() {
 }
 
 #[test]
-fn stops_the_reply_when_the_caller_keeps_talking_over_it() {
+fn silences_the_reply_when_the_caller_keeps_talking_over_it() {
     let mut script = is_being_answered();
     script.extend([(8_060, SpeechStarted { onset: at(8_000) }), (8_240, SpeechSustained { onset: at(8_000) })]);
-    assert_eq!(play(&script, 9_000)[4..], [(8_240, Command::CancelReply(T1))]);
+    assert_eq!(play(&script, 9_000)[4..], [(8_240, Command::HoldReply(T1))]);
 }
 
 #[test]

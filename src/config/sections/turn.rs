@@ -46,8 +46,8 @@ settings! {
         /// Longest utterance without a pause; then the agent answers what it has. Lower interrupts
         /// talkers; higher is helpless against a radio in the background.
         "UTTERANCE_MAX" utterance_max: Duration = duration(secs(60), secs(5)..=secs(600)),
-        /// Speech over a reply that counts as an interruption. Lower stops for coughs; higher talks over
-        /// the caller.
+        /// Speech over a reply that silences it; without words it goes on. Lower pauses for coughs; higher
+        /// talks over the caller.
         "BARGE_IN_AFTER" barge_in_after: Duration = duration(ms(240), ms(60)..=secs(3)),
         /// Words over a reply that count as an interruption however short they were.
         "BARGE_IN_WORDS" barge_in_words: u32 = number(2, 1..=20),
