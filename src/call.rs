@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
 use voice_pipeline::audio::playout::PlayoutSettings;
 use voice_pipeline::chat::ToolCall;
 use voice_pipeline::event::{CallEvent, EventKind, EventSink};
@@ -304,7 +305,9 @@ impl CallHost for Reception {
 
     fn run(&self, call: IncomingCall) -> BoxFuture<'static, ()> {
         let switchboard = Arc::clone(&self.0);
-        async move { switchboard.answer(call).await }.boxed()
+        // Everything that is logged or traced about the call hangs below this span.
+        let span = info_span!("call", call_id = &*call.leg.call_sid);
+        async move { switchboard.answer(call).await }.instrument(span).boxed()
     }
 
     fn carrier_event(&self, event: CarrierEvent) {

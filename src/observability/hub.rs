@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Span;
 use voice_pipeline::event::{CallEvent, EventSink};
 
 use super::metrics;
@@ -17,13 +18,15 @@ use super::metrics;
 /// in four seconds. When it is full, the newest event is lost.
 pub const QUEUE_EVENTS: usize = 4_096;
 
-/// An event with the time of day at which it was emitted.
+/// An event with the time of day at which it was emitted, and the span in which it was.
 #[derive(Debug, Clone)]
 pub struct StampedEvent {
     /// When it was emitted.
     pub time: Timestamp,
     /// What happened.
     pub event: CallEvent,
+    /// The turn's span, or the call's; it stays open until every subscriber has read the event.
+    pub span: Span,
 }
 
 /// What a subscriber reads; it ends when the hub is dropped.
@@ -58,7 +61,7 @@ impl EventHub {
     /// Records the event and passes it on. Never waits.
     pub fn emit(&self, event: CallEvent) {
         metrics::record(&event);
-        let stamped = Arc::new(StampedEvent { time: Timestamp::now(), event });
+        let stamped = Arc::new(StampedEvent { time: Timestamp::now(), event, span: Span::current() });
         for subscriber in &self.subscribers {
             if subscriber.queue.try_send(Arc::clone(&stamped)).is_err() {
                 self.lost.fetch_add(1, Ordering::Relaxed);

@@ -51,7 +51,7 @@ struct Line<'a> {
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let StampedEvent { time, event } = self.stamped;
+        let StampedEvent { time, event, .. } = self.stamped;
         let mut line = serializer.serialize_map(None)?;
         line.serialize_entry("time", &format_args!("{time:.3}"))?;
         line.serialize_entry("call_id", &*event.call_id)?;

@@ -42,10 +42,10 @@ pub fn init_tracing(filter: &str, json: bool) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Logs every event until the subscription ends.
+/// Logs every event, each within the span it was emitted in, until the subscription ends.
 pub async fn run(mut events: Subscription, show_pii: bool) {
     while let Some(event) = events.recv().await {
-        log(&event, show_pii);
+        event.span.in_scope(|| log(&event, show_pii));
     }
 }
 

@@ -12,7 +12,7 @@ use super::catalogue::tests::samples;
 use super::*;
 
 fn stamped(event: CallEvent) -> StampedEvent {
-    StampedEvent { time: Timestamp::from_millisecond(1_795_453_509_120).unwrap(), event }
+    StampedEvent { time: Timestamp::from_millisecond(1_795_453_509_120).unwrap(), event, span: tracing::Span::none() }
 }
 
 /// Collects what is written; shared, so that it can be read while the writer is still in use.

@@ -4,6 +4,7 @@
 //! sometimes it sends nonsense, late news or nothing at all. Whatever it does, the invariants of
 //! [`voice_pipeline::turn`] must hold. A failing call is repeated from its seed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -63,6 +64,10 @@ struct World {
     newest_pause: PauseId,
     /// The reply that was started and is neither cancelled nor played out.
     live: Option<TurnId>,
+    /// The reply that was cancelled last: nothing of it can be heard any more.
+    cancelled: Option<TurnId>,
+    /// The replies to the caller.
+    answers: HashMap<TurnId, Answer>,
     /// The reply that is silenced.
     held: Option<TurnId>,
     ended: bool,
@@ -70,6 +75,14 @@ struct World {
     replies: u64,
     cancels: u64,
     resumed: u64,
+}
+
+/// A reply to the caller, as the outside knows it.
+struct Answer {
+    /// The caller's words.
+    text: String,
+    /// Whether it was heard, or its tools changed something, while it was live.
+    counts: bool,
 }
 
 impl World {
@@ -88,6 +101,8 @@ impl World {
             newest_turn: None,
             newest_pause: PauseId(0),
             live: None,
+            cancelled: None,
+            answers: HashMap::new(),
             held: None,
             ended: false,
             events: 0,
@@ -143,10 +158,17 @@ impl World {
         let stale = self.names_something_older(&event);
         // Looking at the whole state is slow: a sample is enough.
         let before = (stale && self.events.is_multiple_of(7)).then(|| format!("{:?}", self.core));
-        if let Event::PlayedOut(turn) = &event
-            && self.live == Some(*turn)
-        {
-            self.live = None;
+        match &event {
+            Event::PlayedOut(turn) if self.live == Some(*turn) => self.live = None,
+            // Nobody hears what comes while a reply is silenced.
+            Event::AudioSent(turn) | Event::FillerSent(turn) if self.held == Some(*turn) => {}
+            Event::AudioSent(turn) | Event::FillerSent(turn) | Event::ToolStarted { turn, changes: true } => {
+                let answer = self.answers.get_mut(turn).filter(|_| self.live == Some(*turn));
+                if let Some(answer) = answer {
+                    answer.counts = true;
+                }
+            }
+            _ => {}
         }
         let shown = format!("{event:?}");
         self.core.handle_event(self.now, event);
@@ -209,8 +231,21 @@ impl World {
                 if replaces.is_some_and(|replaced| replaced >= *turn) {
                     return Err(format!("{turn:?} replaces {replaces:?}"));
                 }
+                match replaces.and_then(|replaced| self.answers.get(&replaced)) {
+                    Some(given_back) if given_back.counts => {
+                        return Err(format!("{turn:?} replaces {replaces:?}, which was heard or changed something"));
+                    }
+                    Some(given_back) if !text.starts_with(&given_back.text) => {
+                        return Err(format!("{turn:?} loses the words of {replaces:?}"));
+                    }
+                    _ => {}
+                }
                 self.replies += 1;
+                self.answers.insert(*turn, Answer { text: text.clone(), counts: false });
                 self.begin(*turn)?;
+            }
+            Command::Say { turn, .. } if self.cancelled == Some(*turn) => {
+                return Err(format!("{turn:?} was cancelled, so nothing said in it is heard"));
             }
             Command::Say { turn, .. } if self.live == Some(*turn) => {}
             Command::Say { turn, .. } if self.newest_turn == Some(*turn) => {}
@@ -220,6 +255,7 @@ impl World {
                     return Err(format!("{turn:?} is cancelled, but the newest is {:?}", self.newest_turn));
                 }
                 self.live = None;
+                self.cancelled = Some(*turn);
                 self.held = None;
                 self.cancels += 1;
             }

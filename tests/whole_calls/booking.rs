@@ -73,6 +73,27 @@ async fn a_caller_books_a_tee_time_and_the_slot_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_corrects_what_was_read_back_and_only_the_corrected_booking_is_made() {
+    let Some((story, gateway)) = Story::begin_at_shared_gateway().await else { return };
+    let (date, weekday) = day_in(5);
+    let mut caller = story.call(&gateway).await;
+    let sid = caller.sid();
+    caller.hears().await;
+    caller.says(&format!("Please book a tee time for four this {weekday} at nine in the morning")).await;
+    let read_back = caller.says("Johnson").await;
+    assert!(has_any(&read_back, &["four"]), "read back {read_back:?}");
+
+    let corrected = caller.says("No, change that to three people").await;
+    assert!(has_any(&corrected, &["three"]), "after the correction the agent says {corrected:?}");
+    assert!(gateway.events_named(&sid, "tool.called").is_empty(), "booked before the caller agreed");
+    caller.says("yes").await;
+
+    assert_eq!(gateway.tee_sheet(date, "09:00").await, [("Johnson".to_owned(), 3)]);
+    assert_eq!(gateway.events_named(&sid, "tool.called").len(), 1);
+    caller.live.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_answer_a_question() {
     let Some((story, gateway)) = Story::begin_at_shared_gateway().await else { return };
     let (_, weekday) = day_in(2);

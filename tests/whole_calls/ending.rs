@@ -68,9 +68,7 @@ async fn asked_to_stop_it_finishes_the_running_call_first() {
     caller.hears().await;
 
     gateway.ask_to_stop();
-    while gateway.status_of("/readyz").await != 503 {
-        tokio::task::yield_now().await;
-    }
+    gateway.becomes_unready(PATIENCE).await;
     let busy = turned_away(&gateway).await;
     assert!(busy.contains("lines are busy"), "a new caller heard {busy:?}");
     let hours = caller.says("What are your opening hours?").await;

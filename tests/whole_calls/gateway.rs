@@ -105,21 +105,27 @@ impl Gateway {
         }
     }
 
-    /// What the gateway reported about a call so far.
-    pub(crate) fn events_of(&self, call_sid: &str) -> Vec<Value> {
+    /// What the gateway reported so far.
+    fn all_events(&self) -> Vec<Value> {
         let written = std::fs::read_to_string(&self.events).unwrap_or_default();
         // The last line may still be on its way.
         let whole = written.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole
-            .lines()
-            .map(|line| serde_json::from_str::<Value>(line).unwrap())
-            .filter(|event| event["call_id"] == call_sid)
-            .collect()
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What the gateway reported under one name, about all calls.
+    pub(crate) fn all_events_named(&self, name: &str) -> Vec<Value> {
+        self.all_events().into_iter().filter(|event| event["event"] == name).collect()
+    }
+
+    /// What the gateway reported about a call so far.
+    pub(crate) fn events_of(&self, call_sid: &str) -> Vec<Value> {
+        self.all_events().into_iter().filter(|event| event["call_id"] == call_sid).collect()
     }
 
     /// What the gateway reported about a call under one name.
     pub(crate) fn events_named(&self, call_sid: &str, name: &str) -> Vec<Value> {
-        self.events_of(call_sid).into_iter().filter(|event| event["event"] == name).collect()
+        self.all_events_named(name).into_iter().filter(|event| event["call_id"] == call_sid).collect()
     }
 
     /// Waits for the first event with a name.
@@ -157,6 +163,15 @@ impl Gateway {
                 return;
             }
             assert!(Instant::now() < deadline, "{name} is {now} after {limit:?}, not {value}");
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Waits until the gateway says that it takes no call.
+    pub(crate) async fn becomes_unready(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while self.status_of("/readyz").await != 503 {
+            assert!(Instant::now() < deadline, "still ready after {limit:?}");
             sleep(LOOK_AGAIN).await;
         }
     }

@@ -119,6 +119,7 @@ impl Driver {
         self.awaiting_mark = None;
         self.history.agent_heard(id, &heard);
         self.context.emit(Some(id), EventKind::ReplyCancelled { heard: Pii::new(self.history.heard_text(id)) });
+        self.context.spans.end(id);
         let cleared = timeout(CARRIER_PATIENCE, self.links.carrier.send(Outbound::Clear)).await;
         // A writer that takes nothing any more serves a dead line.
         (!matches!(cleared, Ok(Ok(())))).then_some(EndReason::CallerHungUp)

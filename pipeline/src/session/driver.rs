@@ -109,7 +109,7 @@ impl Driver {
         Self {
             core: Conversation::new(policy),
             history: History::new(script.system_prompt.clone()),
-            tools: ToolRunner::new(Arc::clone(&script.tools)),
+            tools: ToolRunner::new(Arc::clone(&script.tools), context.spans.clone()),
             links,
             script,
             context,
@@ -134,6 +134,7 @@ impl Driver {
                 }
             }
             let Some(deadline) = self.core.poll_timeout() else { return EndReason::CallerHungUp };
+            tracing::trace!(phase = ?self.core.phase(), "waiting for what happens next");
             tokio::select! {
                 signal = signals.recv() => match signal {
                     Some(signal) => self.on_signal(signal),
@@ -279,6 +280,7 @@ impl Driver {
         {
             self.history.agent_heard_all(turn);
             self.context.emit(Some(turn), EventKind::PlayoutFinished);
+            self.context.spans.end(turn);
         }
         self.tell(Event::PlayedOut(turn));
     }
@@ -366,6 +368,7 @@ impl Driver {
 
     /// The turn `id`, which becomes the current one.
     pub(super) fn turn_mut(&mut self, id: TurnId) -> &mut Turn {
+        self.context.spans.begin(id);
         let current = self.turn.take().filter(|turn| turn.id == id);
         self.turn.insert(current.unwrap_or_else(|| Turn {
             id,

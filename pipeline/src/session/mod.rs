@@ -24,6 +24,7 @@ use crate::audio::playout::{Playout, PlayoutSettings};
 use crate::event::{EndReason, EventKind, EventSink};
 use crate::line::{Fence, Inbound, Outbound};
 use crate::pii::Pii;
+use crate::stages::spans::Spans;
 use crate::stages::{self, Context, decode, llm, pace, scorer, stt, tts, vad};
 use crate::time::CallClock;
 use crate::tools::Tools;
@@ -118,12 +119,17 @@ pub struct Ends {
     pub cancel: CancellationToken,
 }
 
-/// Runs one call to its end.
+/// Runs one call to its end. The span in which it begins is the call's.
 pub async fn run(setup: CallSetup, line: Line, ends: Ends) -> EndReason {
     let clock = CallClock::start();
     let (signals_tx, signals) = mpsc::channel(stages::SIGNALS);
-    let context =
-        Context { call_id: Arc::clone(&setup.call_id), clock, events: Arc::clone(&setup.events), signals: signals_tx };
+    let context = Context {
+        call_id: Arc::clone(&setup.call_id),
+        clock,
+        events: Arc::clone(&setup.events),
+        signals: signals_tx,
+        spans: Spans::of_current_call(),
+    };
     context.emit(
         None,
         EventKind::CallAnswered { agent: Arc::clone(&setup.agent), from: setup.from.clone(), to: setup.to.clone() },

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::{AbortHandle, Id, JoinSet};
+use tracing::Instrument as _;
 
 use crate::chat::ToolCall;
+use crate::stages::spans::Spans;
 use crate::tools::{Effect, ToolOutcome, Tools};
 use crate::turn::TurnId;
 
@@ -23,6 +25,7 @@ pub(super) struct Returned {
 /// Runs the tools of one call.
 pub(super) struct ToolRunner {
     tools: Arc<dyn Tools>,
+    spans: Spans,
     running: JoinSet<(ToolOutcome, Duration)>,
     calls: HashMap<Id, Running>,
     /// Changes that wait for the change before them.
@@ -37,8 +40,8 @@ struct Running {
 }
 
 impl ToolRunner {
-    pub(super) fn new(tools: Arc<dyn Tools>) -> Self {
-        Self { tools, running: JoinSet::new(), calls: HashMap::new(), queued: VecDeque::new() }
+    pub(super) fn new(tools: Arc<dyn Tools>, spans: Spans) -> Self {
+        Self { tools, spans, running: JoinSet::new(), calls: HashMap::new(), queued: VecDeque::new() }
     }
 
     /// Starts a call; a change waits until no other change runs.
@@ -96,12 +99,14 @@ impl ToolRunner {
     }
 
     fn spawn(&mut self, turn: TurnId, call: ToolCall, effect: Effect) {
-        let work = self.tools.call(call.clone());
-        let abort = self.running.spawn(async move {
+        let span = self.spans.tool(turn, &*self.tools, &call.name);
+        let work = span.in_scope(|| self.tools.call(call.clone()));
+        let run = async move {
             let begun = Instant::now();
             let outcome = work.await;
             (outcome, begun.elapsed())
-        });
+        };
+        let abort = self.running.spawn(run.instrument(span));
         self.calls.insert(abort.id(), Running { turn, call, effect, abort });
     }
 }

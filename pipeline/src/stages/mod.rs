@@ -23,6 +23,7 @@ pub mod decode;
 pub mod llm;
 pub mod pace;
 pub mod scorer;
+pub mod spans;
 pub mod stt;
 pub mod tts;
 pub mod vad;
@@ -40,6 +41,7 @@ use crate::event::{CallEvent, EndReason, EventKind, EventSink};
 use crate::time::{CallClock, CallTime};
 use crate::turn::{PauseId, TurnId};
 use crate::vendors::llm::Finish;
+use spans::Spans;
 
 /// Frames between two inbound stages: 640 ms. When it is full the newest frame is dropped and
 /// counted; a stage that far behind is starved of its processor.
@@ -247,12 +249,15 @@ pub struct Context {
     pub events: Arc<dyn EventSink>,
     /// The way to the session.
     pub signals: mpsc::Sender<Signal>,
+    /// What is traced.
+    pub spans: Spans,
 }
 
 impl Context {
-    /// Tells the observers.
+    /// Tells the observers, within the span of the turn.
     pub fn emit(&self, turn: Option<TurnId>, kind: EventKind) {
-        self.events.emit(CallEvent { call_id: Arc::clone(&self.call_id), at: self.clock.now(), turn, kind });
+        let event = CallEvent { call_id: Arc::clone(&self.call_id), at: self.clock.now(), turn, kind };
+        self.spans.of(turn).in_scope(|| self.events.emit(event));
     }
 
     /// Tells the session. A session that is gone needs to know nothing any more.

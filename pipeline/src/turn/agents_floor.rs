@@ -130,7 +130,12 @@ impl Conversation {
                 };
                 (grown, floor)
             }
+            Event::FillerSent(of) if of == turn => {
+                reply.audible = true;
+                (progress, floor)
+            }
             Event::AudioSent(of) if of == turn => {
+                reply.audible = true;
                 let grown = match progress {
                     Progress::Growing { tool, .. } => {
                         Progress::Growing { tool, give_up_at: now + self.policy.give_up_after }

@@ -27,6 +27,7 @@ mod held;
 #[cfg(test)]
 mod held_tests;
 mod keypad;
+mod phase;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod tests;
 pub use self::core::Conversation;
 pub use endpoint::{Unfinished, unfinished};
 pub use keypad::KEYPAD_MARK;
+pub use phase::Phase;
 pub use policy::TurnPolicy;
 
 use crate::time::CallTime;

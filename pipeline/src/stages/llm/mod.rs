@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::relay::{Begun, Next, Relay};
+use super::spans::Within;
 use super::{Context, Signal, Speak};
 use crate::chat::ToolCall;
 use crate::chat::pieces::PieceCutter;
@@ -160,7 +161,8 @@ impl<'a> Answer<'a> {
 
     /// The answer of one model.
     async fn of(&mut self, model: &dyn Llm, request: LlmRequest) -> Attempt {
-        let mut events = model.answer(request);
+        let span = self.context.spans.llm(self.turn, model.name());
+        let mut events = Within::new(span.in_scope(|| model.answer(request)), span);
         let mut cutter = PieceCutter::new();
         let mut calls = Vec::new();
         let mut begun = Begun::No;

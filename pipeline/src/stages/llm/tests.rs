@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::chat::Message;
 use crate::event::{CallEvent, EventSink};
+use crate::stages::spans::Spans;
 use crate::time::CallClock;
 
 const TURN: TurnId = TurnId(4);
@@ -89,7 +90,13 @@ async fn ask(models: Vec<(&'static str, Vec<Script>)>) -> Told {
     let (speak, mut spoken) = mpsc::channel(64);
     let (signals_tx, mut signals) = mpsc::channel(64);
     let sink = Arc::clone(&events) as Arc<dyn EventSink>;
-    let context = Context { call_id: "CA1".into(), clock: CallClock::start(), events: sink, signals: signals_tx };
+    let context = Context {
+        call_id: "CA1".into(),
+        clock: CallClock::start(),
+        events: sink,
+        signals: signals_tx,
+        spans: Spans::default(),
+    };
     let mut stage = JoinSet::new();
     stage.spawn(run(to_stage, Thinker { chain, begin_again: AGAIN.into() }, speak, context));
     let messages = vec![Message::System("Be kind.".into()), Message::Caller("What is open?".into())];

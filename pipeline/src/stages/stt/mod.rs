@@ -11,6 +11,7 @@ mod recovery;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{Instrument as _, Span};
 
 use self::ear::{Ear, Mark, Send};
 use self::recovery::{Lost, Recovery, Remedy};
@@ -63,6 +64,8 @@ struct Stage {
     ear: Ear,
     recovery: Recovery,
     line: Line,
+    /// While a final transcript is awaited.
+    asked: Span,
 }
 
 /// Who listens.
@@ -132,7 +135,8 @@ impl Stage {
     fn new(chain: Chain<dyn Stt>, context: Context) -> Self {
         let place = chain.first(Instant::now());
         let line = Line::Waiting { place, at: Instant::now() };
-        let mut stage = Self { chain, context, ear: Ear::default(), recovery: Recovery::default(), line };
+        let mut stage =
+            Self { chain, context, ear: Ear::default(), recovery: Recovery::default(), line, asked: Span::none() };
         // A call begins with a line, not with a wait for one.
         stage.open(place);
         stage
@@ -142,8 +146,23 @@ impl Stage {
         match input {
             Input::Audio(frame) => self.ear.hear(frame),
             Input::SpeechStarted => self.ear.mark(Mark::SpeechStarted),
-            Input::Paused(pause) => self.ear.mark(Mark::Paused(*pause)),
-            Input::Committed => self.ear.mark(Mark::Committed),
+            Input::Paused(pause) => {
+                self.asked = self.context.spans.stt(self.vendor());
+                self.ear.mark(Mark::Paused(*pause));
+            }
+            Input::Committed => {
+                self.asked = Span::none();
+                self.ear.mark(Mark::Committed);
+            }
+        }
+    }
+
+    /// Who listens, or will next.
+    fn vendor(&self) -> &'static str {
+        match &self.line {
+            Line::Open(line) => line.name,
+            Line::Waiting { place, .. } => self.chain.vendor(*place).name(),
+            Line::Gone => "",
         }
     }
 
@@ -177,7 +196,10 @@ impl Stage {
                 self.note(&event);
                 match self.ear.event(event) {
                     Some(SttEvent::Interim(text)) => self.context.signal(Signal::Interim(text)).await,
-                    Some(SttEvent::Final { pause, text }) => self.context.signal(Signal::Final { pause, text }).await,
+                    Some(SttEvent::Final { pause, text }) => {
+                        self.asked = Span::none();
+                        self.context.signal(Signal::Final { pause, text }).await;
+                    }
                     Some(SttEvent::Overloaded) => self.context.emit(None, EventKind::QueueFull { stage: "stt" }),
                     Some(SttEvent::Connected { .. } | SttEvent::Settled { .. }) | None => {}
                 }
@@ -249,7 +271,7 @@ impl Stage {
         let vendor = self.chain.vendor(place);
         let opened = vendor.open();
         let mut driver = JoinSet::new();
-        driver.spawn(opened.driver);
+        driver.spawn(opened.driver.instrument(self.context.spans.call()));
         let widen = match vendor.format() {
             AudioFormat::Ulaw => None,
             AudioFormat::Pcm(rate) => Some(Widen::new(rate)),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::audio::frames::FRAME_SAMPLES;
 use crate::event::{CallEvent, EventSink};
+use crate::stages::spans::Spans;
 use crate::time::CallClock;
 use crate::vendors::stt::SttLine;
 
@@ -121,7 +122,13 @@ impl Call {
         let (signals_tx, signals) = mpsc::channel(64);
         let events = Arc::new(Events::default());
         let sink = Arc::clone(&events) as Arc<dyn EventSink>;
-        let context = Context { call_id: "CA1".into(), clock: CallClock::start(), events: sink, signals: signals_tx };
+        let context = Context {
+            call_id: "CA1".into(),
+            clock: CallClock::start(),
+            events: sink,
+            signals: signals_tx,
+            spans: Spans::default(),
+        };
         let mut stage = JoinSet::new();
         stage.spawn(run(inputs, vendors.chain, context));
         Self { caller, signals, lines: vendors.lines, events, stage }

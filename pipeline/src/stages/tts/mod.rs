@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
 use self::mouth::{Mouth, Saying};
 use self::unsaid::{Pace, Unsaid};
@@ -114,7 +115,8 @@ impl Stage {
         }
         let mut unsaid = Unsaid::new(text);
         loop {
-            match self.attempt(turn, piece, &mut unsaid).await? {
+            let span = self.context.spans.tts(turn, self.mouth.name());
+            match self.attempt(turn, piece, &mut unsaid).instrument(span).await? {
                 Attempt::Whole => {
                     self.mouth.spoke(&unsaid);
                     self.context.signal(Signal::Spoken { turn, piece, lasts: unsaid.total() }).await;

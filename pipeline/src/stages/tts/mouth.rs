@@ -12,6 +12,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 
 use super::unsaid::{Pace, Unsaid};
 use crate::audio::SampleRate;
@@ -187,7 +188,7 @@ impl Mouth {
             let TtsLine { pieces, connected, driver: work } = line;
             debug_assert!(pieces.max_capacity() <= LINE_PIECES, "a line that queues more hides that it hangs");
             let mut driver = JoinSet::new();
-            driver.spawn(work);
+            driver.spawn(work.instrument(self.context.spans.call()));
             Live { pieces, driver, connecting: Some(connected), since: None }
         });
     }

@@ -14,6 +14,7 @@ use super::*;
 use crate::audio::SampleRate;
 use crate::chat::WordStart;
 use crate::event::{CallEvent, EventSink};
+use crate::stages::spans::Spans;
 use crate::time::CallClock;
 use crate::vendors::tts::{LINE_PIECES, Piece, TtsLine};
 
@@ -157,7 +158,13 @@ impl Call {
         let (live, live_rx) = watch::channel(TURN);
         let events = Arc::new(Events::default());
         let sink = Arc::clone(&events) as Arc<dyn EventSink>;
-        let context = Context { call_id: "CA1".into(), clock: CallClock::start(), events: sink, signals: signals_tx };
+        let context = Context {
+            call_id: "CA1".into(),
+            clock: CallClock::start(),
+            events: sink,
+            signals: signals_tx,
+            spans: Spans::default(),
+        };
         let voice = Voice { name: "alto".into(), speed: 1.0, patience: PATIENCE };
         let mut stage = JoinSet::new();
         let speaker = Speaker { chain, voice, per_letter: Some(Duration::from_millis(100)) };
