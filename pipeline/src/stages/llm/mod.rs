@@ -111,13 +111,15 @@ struct Answer<'a> {
     turn: TurnId,
     next_piece: u32,
     markup: SpokenText,
+    /// The piece behind which another answer was promised.
+    promised_behind: Option<u32>,
     speak: &'a mpsc::Sender<Speak>,
     context: &'a Context,
 }
 
 impl<'a> Answer<'a> {
     fn new(turn: TurnId, next_piece: u32, speak: &'a mpsc::Sender<Speak>, context: &'a Context) -> Self {
-        Self { turn, next_piece, markup: SpokenText::new(), speak, context }
+        Self { turn, next_piece, markup: SpokenText::new(), promised_behind: None, speak, context }
     }
 
     /// The answer of the first model that gives one.
@@ -155,6 +157,7 @@ impl<'a> Answer<'a> {
             self.markup = SpokenText::new();
             if self.next_piece > said_before {
                 self.say(begin_again).await;
+                self.promised_behind = Some(self.next_piece);
             }
         }
     }
@@ -172,7 +175,7 @@ impl<'a> Answer<'a> {
                 Some(Err(error)) => break error,
                 None => break VendorError::Failed { vendor: model.name(), kind: "the answer broke off".to_owned() },
             };
-            if begun == Begun::No {
+            if begun == Begun::No && !matches!(event, LlmEvent::Done(_)) {
                 begun = Begun::Yes;
                 self.context.signal(Signal::FirstToken(self.turn)).await;
             }
@@ -192,6 +195,9 @@ impl<'a> Answer<'a> {
                 LlmEvent::Done(finish) => {
                     if let Some(piece) = cutter.finish() {
                         self.say(&piece).await;
+                    }
+                    if calls.is_empty() && self.promised_behind == Some(self.next_piece) {
+                        break VendorError::Failed { vendor: model.name(), kind: "an empty answer".to_owned() };
                     }
                     self.answered(finish, calls).await;
                     return Attempt::Whole;

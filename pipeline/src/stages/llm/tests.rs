@@ -189,6 +189,19 @@ async fn when_nobody_can_go_on_nothing_is_promised() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_the_promise_of_another_answer_an_empty_one_is_none() {
+    let begun = || vec![text("We have nine open. And "), text("ten")];
+    let empty = || vec![Ok(LlmEvent::Done(Finish::Stop))];
+    let told = ask(vec![("a", vec![begun(), whole("Nine is open.")]), ("b", vec![empty()])]).await;
+    assert_eq!(told.spoken, ["We have nine open.", AGAIN, "Nine is open."]);
+    assert_eq!((told.models(), told.failed()), (vec!["a", "b", "a"], vec!["a", "b"]));
+    let told = ask(vec![("a", vec![begun(), empty()])]).await;
+    assert_eq!(told.answered, None);
+    let told = ask(vec![("a", vec![empty()])]).await;
+    assert_eq!(told.answered, Some((vec![], 2)), "without a promise the session knows what to say");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_tool_call_that_arrived_whole_is_made_and_nobody_else_is_asked() {
     let broken = vec![text("Let me book that"), calls("1"), refused().remove(0)];
     let told = ask(vec![("a", vec![broken]), ("b", vec![])]).await;
