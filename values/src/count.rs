@@ -202,6 +202,11 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
             2
         }
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
+        ("were" | "are", "actually" | "now" | "only" | "just" | "about" | "going")
+            if cardinal(words, at + 2).is_some() =>
+        {
+            2
+        }
         ("for", _) => 1,
         ("only" | "just", _) if cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) => 1,
         _ => return None,
@@ -326,6 +331,7 @@ mod tests {
             ("with two friends", 3),
             ("nobody else", 1),
             ("it's only three", 3),
+            ("we're actually three now", 3),
         ] {
             assert_eq!(first(text, false), Some(expected), "{text}");
         }

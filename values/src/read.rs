@@ -48,7 +48,7 @@ fn written(kind: &Kind, text: &str, context: &Context) -> Option<Value> {
         Kind::Time | Kind::WindowStart | Kind::WindowEnd => {
             let two_digits = text.len() >= 5 && text.as_bytes().get(2) == Some(&b':');
             let clock = two_digits.then(|| text.parse().ok()).flatten();
-            clock.or_else(|| moment(text, context).map(|at| at.time())).and_then(on_the_minute).map(Value::Time)
+            clock.or_else(|| moment(text, context).map(DateTime::time)).and_then(on_the_minute).map(Value::Time)
         }
         Kind::Code(shape) => written_code(text, shape).map(Value::Text),
         Kind::Phone(prefix) => written_phone(text, prefix).map(Value::Text),

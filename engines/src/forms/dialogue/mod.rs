@@ -114,6 +114,8 @@ pub(crate) struct Dialogue<'a> {
     deed: Option<(usize, String)>,
     /// Whether the last answer was typed.
     typed: bool,
+    /// Whether the caller asked for the latest there is.
+    wants_latest: bool,
     plan: Plan,
 }
 
@@ -145,6 +147,7 @@ impl<'a> Dialogue<'a> {
             report: None,
             deed: None,
             typed: false,
+            wants_latest: false,
             plan: Plan::default(),
         }
     }
@@ -169,6 +172,9 @@ impl<'a> Dialogue<'a> {
         self.follow();
         let report = self.report.take();
         let words = without_hesitation(words(text));
+        self.wants_latest = ["latest", "as late as", "last one of the day", "end of the day"]
+            .iter()
+            .any(|late| find(&words, &phrase(late)).is_some());
         let answer = intent::answer(&words);
         let utterance = Utterance { text, answer, intent: intent::intent(&words), words };
         self.respond(&utterance);
@@ -261,6 +267,9 @@ impl<'a> Dialogue<'a> {
             let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
             found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
         };
+        // "The day", to "what would you like to change?", is no name.
+        let names_field = self.prompt == Prompt::Change && self.named_field(said).is_some();
+        let asked = asked.filter(|_| !names_field);
         let mut found = read(asked);
         // "Wait, Saturday is my daughter's recital, Sunday then" corrects the day and names nobody.
         let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change) && asked.is_some();
@@ -346,6 +355,15 @@ impl<'a> Dialogue<'a> {
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);
+        }
+        // "What's a confirmation code?"
+        if let Some(hint) = self.asked().filter(|_| asks).and_then(|field| field.hint_about(&said.words)) {
+            return self.say_and_ask(hint);
+        }
+        // "Okay", to a question for a value, is no answer and no riddle.
+        if said.answer == Answer::Yes && self.asked().is_some() {
+            let question = self.question();
+            return self.say(question);
         }
         let wishes = asks || said.words.len() > 3;
         if wishes
