@@ -52,8 +52,9 @@ fn fact(item: &str) -> Option<Fact> {
 fn key(text: &str) -> Vec<String> {
     let words = phrase(text);
     // "Who is this" is also asked as "who's this".
-    let kept =
-        words.iter().enumerate().filter(|(at, word)| *at == 0 || words.len() < 3 || !is_in(BETWEEN, singular(word)));
+    let article = |at: usize, word: &str| at == 0 && words.len() > 1 && is_in("a an the", word);
+    let little = |at: usize, word: &str| at > 0 && words.len() > 2 && is_in(BETWEEN, singular(word));
+    let kept = words.iter().enumerate().filter(|(at, word)| !article(*at, word) && !little(*at, word));
     kept.map(|(_, word)| singular(word).to_owned()).collect()
 }
 

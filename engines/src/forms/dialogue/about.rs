@@ -87,7 +87,8 @@ impl<'a> Dialogue<'a> {
     /// The form that is meant when nothing is open and the caller gives a code of it: the one that does
     /// something with the values given beside it, or else the first.
     pub(super) fn by_code(&self, said: &Utterance<'_>) -> Option<usize> {
-        if self.open.is_some() {
+        let has_code = |form: &Form| form.fields.iter().any(|field| matches!(field.kind, Kind::Code(_)));
+        if self.form().is_some_and(|form| form.side_effect || has_code(form)) {
             return None;
         }
         let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));

@@ -409,6 +409,12 @@ impl<'a> Dialogue<'a> {
         if possible.iter().any(|(name, value)| values.get(name) == Some(value)) {
             return;
         }
+        // After a read-back a number corrects what was read back.
+        let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change);
+        let told: Vec<_> = possible.iter().filter(|(name, _)| values.contains_key(name)).cloned().collect();
+        if corrects && let [(name, value)] = told.as_slice() {
+            return Self::put(name, value.clone(), values, applied);
+        }
         let fresh: Vec<_> = possible.iter().filter(|(name, _)| !values.contains_key(name)).cloned().collect();
         match (possible.as_slice(), fresh.as_slice()) {
             ([(name, value)], _) | (_, [(name, value)]) => Self::put(&name.clone(), value.clone(), values, applied),

@@ -315,7 +315,10 @@ impl<'a> Dialogue<'a> {
         if let Some(deed) = recall.filter(|_| matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)) {
             return self.say_and_ask(deed);
         }
-        if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
+        // "What time do you open tomorrow?" looks nothing up.
+        let looks_up = triggered.is_some_and(|form| self.open != Some(form) && !self.book.forms[form].side_effect);
+        let only_fact = triggered.is_none() || !certain || (clear && values < 2 && looks_up);
+        if !facts.is_empty() && (silent || asks && !answers) && only_fact {
             self.misses = 0;
             self.note(found, about);
             facts.iter().for_each(|fact| self.say(fact.say.clone()));
