@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[allow(dead_code, reason = "the report as Markdown is the example's")]
 #[path = "corpus/mod.rs"]
 mod runner;
 

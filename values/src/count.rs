@@ -13,6 +13,28 @@ const PEOPLE: [&str; 20] = [
     "friends", "folks", "guys", "of", "pax", "men", "women", "heads",
 ];
 
+const SOMEBODY: [&str; 11] =
+    ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
+
+const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
+
+const FAMILY: [&str; 14] = [
+    "brother",
+    "brothers",
+    "sister",
+    "sisters",
+    "son",
+    "sons",
+    "daughter",
+    "daughters",
+    "cousin",
+    "cousins",
+    "boys",
+    "girls",
+    "mates",
+    "pals",
+];
+
 /// The count phrase at `at`, and how many words it takes. `units` are the agent's own words for what is
 /// counted; `loose`: a count was asked for, so a bare "four" is one.
 pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
@@ -101,6 +123,12 @@ fn accompanied(words: &[Word], at: usize) -> Option<(u64, usize)> {
     if matches!(text_before(words, at), "check" | "talk" | "speak" | "discuss" | "confirm" | "live" | "problem") {
         return None;
     }
+    // "Let's go with one ten", "with two Ns".
+    if let Some((_, used)) = cardinal(words, at + 1)
+        && !is_somebody(text_at(words, at + 1 + used))
+    {
+        return None;
+    }
     let (others, used) = companions(words, at)?;
     Some((others + 1, used))
 }
@@ -110,11 +138,15 @@ pub fn is_company(words: &[Word], at: usize) -> bool {
     text_at(words, at) == "with"
 }
 
+fn is_somebody(word: &str) -> bool {
+    SOMEBODY.contains(&word)
+        || OTHERS.contains(&word)
+        || (PEOPLE.contains(&word) && word != "of")
+        || FAMILY.contains(&word)
+}
+
 /// People named one after the other: "and my wife", "two friends", "a buddy", "plus three".
 fn companions(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const SOMEBODY: [&str; 11] =
-        ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
-    const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
     let (mut total, mut used) = (0, 0);
     while used < 24 {
         let link = usize::from(matches!(text_at(words, at + used), "and" | "plus" | "with"));
@@ -202,6 +234,11 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
             2
         }
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
+        ("were" | "are", "actually" | "now" | "only" | "just" | "about" | "going")
+            if cardinal(words, at + 2).is_some() =>
+        {
+            2
+        }
         ("for", _) => 1,
         ("only" | "just", _) if cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) => 1,
         _ => return None,
@@ -324,8 +361,10 @@ mod tests {
             ("with one friend", 2),
             ("with my wife", 2),
             ("with two friends", 3),
+            ("with two brothers", 3),
             ("nobody else", 1),
             ("it's only three", 3),
+            ("we're actually three now", 3),
         ] {
             assert_eq!(first(text, false), Some(expected), "{text}");
         }
@@ -359,6 +398,8 @@ mod tests {
             "with my nine year old",
             "just two thirty",
             "with the two of those",
+            "let's go with one ten",
+            "with two Ns",
             "let me check with my wife",
         ] {
             assert_eq!(first(text, false), None, "{text}");

@@ -119,6 +119,9 @@ fn relative(words: &[Word], at: usize, today: Date) -> Option<(DateWish, usize)>
             return Some((DateWish::Later(days), phrase.len()));
         }
     }
+    if let Some(found) = weekday_phrase(words, at, today).filter(|_| says(words, at, &["next", "week"])) {
+        return Some(found);
+    }
     for phrase in [&["next", "week"][..], &["this", "week"], &["later", "this", "week"]] {
         if says(words, at, phrase) {
             return Some((DateWish::Week, phrase.len()));
@@ -206,6 +209,12 @@ fn weekday_phrase(words: &[Word], at: usize, today: Date) -> Option<(DateWish, u
     let mut used = 0;
     let mut next_week = false;
     let mut extra = 0;
+    if says(words, at, &["next", "week"]) {
+        let on = usize::from(text_at(words, at + 2) == "on");
+        weekday(text_at(words, at + 2 + on))?;
+        next_week = true;
+        used = 2 + on;
+    }
     loop {
         match text_at(words, at + used) {
             "this" | "coming" | "upcoming" => {}
@@ -219,7 +228,11 @@ fn weekday_phrase(words: &[Word], at: usize, today: Date) -> Option<(DateWish, u
     }
     let day = weekday(text_at(words, at + used))?;
     used += 1;
-    if text_at(words, at + used) == "week" {
+    let of = usize::from(text_at(words, at + used) == "of");
+    if says(words, at + used + of, &["next", "week"]) {
+        next_week = true;
+        used += of + 2;
+    } else if text_at(words, at + used) == "week" {
         extra = 7;
         used += 1;
     } else if says(words, at + used, &["after", "next"]) {

@@ -216,7 +216,7 @@ impl Said<'_> {
 
     /// "Price", said alone.
     fn lone_surname(&self) -> Option<Run> {
-        let polite = |word: &Word| matches!(word.text.as_str(), "please" | "its" | "uh" | "um" | "oh" | "yes" | "the");
+        let polite = |word: &Word| matches!(word.text.as_str(), "please" | "its" | "uh" | "um" | "oh" | "yes");
         let mut left = (0..self.words.len()).filter(|at| !polite(&self.words[*at]));
         let only = left.next().filter(|_| left.next().is_none())?;
         let asks = self.text.trim_end().ends_with('?');

@@ -216,6 +216,11 @@ fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
     if hour <= 12
         && let Some((minute, used)) = minutes(words, at + 1)
     {
+        // "The nine twenty one" is one of several, at 9:20.
+        let pronoun = used == 2 && text_before(words, at) == "the" && text_at(words, at + 2) == "one";
+        if pronoun {
+            return Some((hour, minute - 1, 3, true));
+        }
         return Some((hour, minute, 1 + used, true));
     }
     (hour <= 12).then_some((hour, 0, 1, false))

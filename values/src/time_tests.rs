@@ -14,6 +14,15 @@ fn times(text: &str, loose: bool, range: Range) -> Option<(Vec<Time>, usize)> {
 }
 
 #[test]
+fn one_of_several_is_no_minute() {
+    assert_eq!(
+        time_at(&words("the nine twenty one"), 1, false),
+        time_at(&words("the nine twenty"), 1, false).map(|(wish, used)| (wish, used + 1))
+    );
+    assert_eq!(times("nine twenty one", true, GOLF), Some((vec![time(9, 21, 0, 0)], 3)));
+}
+
+#[test]
 fn reads_the_ways_to_tell_a_time() {
     for (text, hour, minute) in [
         ("at nine", 9, 0),

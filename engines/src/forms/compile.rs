@@ -7,7 +7,7 @@ use jiff::civil::Time;
 use serde_json::Value as Json;
 use voice_values::code::CodeShape;
 use voice_values::time::Range;
-use voice_values::words::phrase;
+use voice_values::words::{Word, find, phrase};
 use voice_values::{Choice, Kind, clock_text};
 
 use super::annotations::{AgentNotes, ErrorNotes, FieldNotes, OfferNotes, ToolNotes};
@@ -97,6 +97,14 @@ impl Form {
     /// The field of an argument.
     pub(crate) fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+impl Field {
+    /// What an answer sounds like, when the words name the field.
+    pub(crate) fn hint_about(&self, words: &[Word]) -> Option<String> {
+        let named = self.called.iter().any(|called| find(words, called).is_some());
+        self.hint.clone().filter(|_| named)
     }
 }
 

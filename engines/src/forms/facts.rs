@@ -50,7 +50,12 @@ fn fact(item: &str) -> Option<Fact> {
 }
 
 fn key(text: &str) -> Vec<String> {
-    phrase(text).iter().map(|word| singular(word).to_owned()).collect()
+    let words = phrase(text);
+    // "Who is this" is also asked as "who's this".
+    let article = |at: usize, word: &str| at == 0 && words.len() > 1 && is_in("a an the", word);
+    let little = |at: usize, word: &str| at > 0 && words.len() > 2 && is_in(BETWEEN, singular(word));
+    let kept = words.iter().enumerate().filter(|(at, word)| !article(*at, word) && !little(*at, word));
+    kept.map(|(_, word)| singular(word).to_owned()).collect()
 }
 
 fn singular(word: &str) -> &str {
@@ -60,11 +65,11 @@ fn singular(word: &str) -> &str {
         .unwrap_or(word)
 }
 
-/// Words that any question has; a key of nothing else says little about what is asked.
-const QUESTION_WORDS: &str = "how much many long what when where which who does do is are can";
+/// Words that any question has, as [`singular`] leaves them; a key of nothing else says little about what is asked.
+const QUESTION_WORDS: &str = "how much many long what when where which who doe do is are can";
 
-/// Little words that may stand between the words of a key: "how much *is a* cart".
-const BETWEEN: &str = "a an the is are do does for of to it";
+/// Little words, as [`singular`] leaves them, that may stand between the words of a key: "how much *is a* cart".
+const BETWEEN: &str = "a an the is are do doe for of to it";
 
 /// Whether the words name a fact by a key of two words and more, which nobody says by the way.
 pub(crate) fn clearly_named(facts: &[Fact], words: &[Word]) -> bool {

@@ -59,7 +59,8 @@ impl<'a> Dialogue<'a> {
     /// The form a sentence starts, if it starts one.
     pub(super) fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
         // "Could I move it to Sunday instead?", asked while a cancellation is read back.
-        let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"));
+        let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"))
+            && self.form().is_some_and(|form| form.fields.iter().all(|field| matches!(field.kind, Kind::Code(_))));
         let score = |at: usize, form: &Form| {
             let idle = self.open.is_none() || (instead && self.open != Some(at));
             let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
@@ -86,7 +87,8 @@ impl<'a> Dialogue<'a> {
     /// The form that is meant when nothing is open and the caller gives a code of it: the one that does
     /// something with the values given beside it, or else the first.
     pub(super) fn by_code(&self, said: &Utterance<'_>) -> Option<usize> {
-        if self.open.is_some() {
+        let has_code = |form: &Form| form.fields.iter().any(|field| matches!(field.kind, Kind::Code(_)));
+        if self.form().is_some_and(|form| form.side_effect || has_code(form)) {
             return None;
         }
         let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));

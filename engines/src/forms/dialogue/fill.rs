@@ -198,7 +198,7 @@ impl<'a> Dialogue<'a> {
                 ),
                 Found::NoCode(said) => {
                     let hint = self.asked().and_then(|field| field.hint.clone()).unwrap_or_default();
-                    let typed = self.typed.then(|| self.book.lines.typed.clone()).unwrap_or_default();
+                    let typed = if self.typed { self.book.lines.typed.as_str() } else { "" };
                     applied.notes.push(format!("I heard {}. {typed} {hint}", spoken::code(said)));
                 }
                 Found::Phone(digits) => self.set(
@@ -215,7 +215,7 @@ impl<'a> Dialogue<'a> {
                     self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied);
                 }
                 Found::Choice(name, choice) => Self::put(name, Value::Text(choice.clone()), values, &mut applied),
-                Found::Number(number) => self.read_number(form, *number, part, values, &mut applied),
+                Found::Number(number) => self.read_number(form, *number, (exact, part), values, &mut applied),
             }
         }
         applied
@@ -389,13 +389,14 @@ impl<'a> Dialogue<'a> {
         &self,
         form: &Form,
         number: u64,
-        part: Option<Half>,
+        (timed, part): (bool, Option<Half>),
         values: &mut BTreeMap<String, Value>,
         applied: &mut Applied,
     ) {
         let mut possible: Vec<(String, Value)> = Vec::new();
         let time = self.target(form, &|kind| *kind == Kind::Time, values);
-        if let (Some(field), Some(clock)) = (time, Clock::on_the_hour(number)) {
+        // "Two for Friday, seven thirty": the time is told.
+        if let (Some(field), Some(clock)) = (time.filter(|_| !timed), Clock::on_the_hour(number)) {
             let times = resolve(clock, part, field.range).into_iter().map(Value::Time);
             possible
                 .extend(times.filter(|time| self.refuse(field, time).is_none()).map(|time| (field.name.clone(), time)));
@@ -407,6 +408,12 @@ impl<'a> Dialogue<'a> {
         }
         if possible.iter().any(|(name, value)| values.get(name) == Some(value)) {
             return;
+        }
+        // After a read-back a number corrects what was read back.
+        let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change);
+        let told: Vec<_> = possible.iter().filter(|(name, _)| values.contains_key(name)).cloned().collect();
+        if corrects && let [(name, value)] = told.as_slice() {
+            return Self::put(name, value.clone(), values, applied);
         }
         let fresh: Vec<_> = possible.iter().filter(|(name, _)| !values.contains_key(name)).cloned().collect();
         match (possible.as_slice(), fresh.as_slice()) {

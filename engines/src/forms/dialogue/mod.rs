@@ -114,6 +114,8 @@ pub(crate) struct Dialogue<'a> {
     deed: Option<(usize, String)>,
     /// Whether the last answer was typed.
     typed: bool,
+    /// Whether the caller asked for the latest there is.
+    wants_latest: bool,
     plan: Plan,
 }
 
@@ -145,6 +147,7 @@ impl<'a> Dialogue<'a> {
             report: None,
             deed: None,
             typed: false,
+            wants_latest: false,
             plan: Plan::default(),
         }
     }
@@ -169,6 +172,9 @@ impl<'a> Dialogue<'a> {
         self.follow();
         let report = self.report.take();
         let words = without_hesitation(words(text));
+        self.wants_latest = ["latest", "as late as", "last one of the day", "end of the day"]
+            .iter()
+            .any(|late| find(&words, &phrase(late)).is_some());
         let answer = intent::answer(&words);
         let utterance = Utterance { text, answer, intent: intent::intent(&words), words };
         self.respond(&utterance);
@@ -261,6 +267,9 @@ impl<'a> Dialogue<'a> {
             let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
             found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
         };
+        // "The day", to "what would you like to change?", is no name.
+        let names_field = self.prompt == Prompt::Change && self.named_field(said).is_some();
+        let asked = asked.filter(|_| !names_field);
         let mut found = read(asked);
         // "Wait, Saturday is my daughter's recital, Sunday then" corrects the day and names nobody.
         let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change) && asked.is_some();
@@ -306,7 +315,10 @@ impl<'a> Dialogue<'a> {
         if let Some(deed) = recall.filter(|_| matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)) {
             return self.say_and_ask(deed);
         }
-        if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
+        // "What time do you open tomorrow?" looks nothing up.
+        let looks_up = triggered.is_some_and(|form| self.open != Some(form) && !self.book.forms[form].side_effect);
+        let only_fact = triggered.is_none() || !certain || (clear && values < 2 && looks_up);
+        if !facts.is_empty() && (silent || asks && !answers) && only_fact {
             self.misses = 0;
             self.note(found, about);
             facts.iter().for_each(|fact| self.say(fact.say.clone()));
@@ -346,6 +358,15 @@ impl<'a> Dialogue<'a> {
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);
+        }
+        // "What's a confirmation code?"
+        if let Some(hint) = self.asked().filter(|_| asks).and_then(|field| field.hint_about(&said.words)) {
+            return self.say_and_ask(hint);
+        }
+        // "Okay", to a question for a value, is no answer and no riddle.
+        if said.answer == Answer::Yes && self.asked().is_some() {
+            let question = self.question();
+            return self.say(question);
         }
         let wishes = asks || said.words.len() > 3;
         if wishes

@@ -46,6 +46,17 @@ impl Dialogue<'_> {
             self.take(offer, value);
             return true;
         }
+        // "Would you like to book it?" "It's for Fitzgerald."
+        if offer.options.len() == 1
+            && triggered.is_none()
+            && said.answer != Answer::No
+            && !found.is_empty()
+            && found.iter().all(|mention| matches!(mention.found, Found::Name(_)))
+        {
+            self.note_name(found, offer);
+            self.take(offer, offer.options[0].clone());
+            return true;
+        }
         if let [only] = said.words.as_slice()
             && let Some(at) = only.text.parse::<usize>().ok().and_then(|place| place.checked_sub(1))
             && at < offer.options.len()
@@ -221,6 +232,7 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
         "a bit later",
         "what else",
         "anything else",
+        "something else",
         "more times",
         "other times",
         "others",

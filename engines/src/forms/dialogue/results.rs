@@ -147,6 +147,7 @@ impl<'a> Dialogue<'a> {
         let listed = match (&exact, &wish) {
             (Some(exact), _) => vec![exact.clone()],
             (None, Some(wish)) => nearest(&all, wish),
+            (None, None) if self.wants_latest => all[all.len().saturating_sub(MOST_OFFERED)..].to_vec(),
             (None, None) => all.iter().take(MOST_OFFERED).cloned().collect(),
         };
         let wish = wish.filter(|_| exact.is_none() && from_search);

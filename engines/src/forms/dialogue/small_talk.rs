@@ -13,7 +13,7 @@ impl Dialogue<'_> {
         let lines = &self.book.lines;
         match said.intent {
             Some(Move::Leave) => self.leave(),
-            Some(Move::Abandon) if self.form().is_some() => self.abandon(),
+            Some(Move::Abandon) if self.form().is_some() || self.prompt == Prompt::AnythingElse => self.abandon(),
             Some(Move::Repeat) => {
                 let again = if self.said.is_empty() { self.question() } else { self.said.clone() };
                 self.say(again);
