@@ -316,6 +316,7 @@ impl CallHost for Reception {
                 let reason = match reason {
                     Turned::Full => "full",
                     Turned::Draining => "draining",
+                    Turned::NotReady => "not_ready",
                 };
                 (call_sid, EventKind::CallTurnedAway { reason })
             }

@@ -193,6 +193,19 @@ async fn a_draining_gateway_finishes_its_calls_and_takes_no_new_one() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_still_loads_its_engines_says_that_it_is_busy() {
+    let mut running = run(local()).await;
+    *running.host.not_ready.lock().unwrap() = Some("engines_loading");
+    let (_, twiml) = running.post("/twilio/voice", &announcement("CA1")).await;
+    assert!(twiml.contains("All lines are busy"), "{twiml}");
+    assert_eq!(running.event().await, "TurnedAway { call_sid: \"CA1\", reason: NotReady }");
+    *running.host.not_ready.lock().unwrap() = None;
+    let (_, twiml) = running.post("/twilio/voice", &announcement("CA2")).await;
+    assert!(twiml.contains("<Stream"), "{twiml}");
+    running.ends().await;
+}
+
+#[tokio::test]
 async fn hands_a_caller_over_where_the_call_asked_for_it() {
     let mut running = run(local()).await;
     let parameters = running.announce("CA1").await;

@@ -310,6 +310,11 @@ impl AgentSurvey {
         Self { agents, problems, by_number, default: default.unwrap_or(0) }
     }
 
+    /// Whether any call reaches this one of the agents: it has a number, or it is the default.
+    pub fn is_reached(&self, agent: &Agent) -> bool {
+        is_reached(agent, &self.agents, self.default)
+    }
+
     /// The agents, if nothing is wrong.
     ///
     /// # Errors
@@ -364,6 +369,16 @@ impl Agents {
     pub fn all(&self) -> &[Arc<Agent>] {
         &self.agents
     }
+
+    /// The agents that a call can reach, by name: those with numbers, and the default.
+    pub fn reached(&self) -> Vec<Arc<Agent>> {
+        let reached = self.agents.iter().filter(|agent| is_reached(agent, &self.agents, self.default));
+        reached.cloned().collect()
+    }
+}
+
+fn is_reached(agent: &Agent, agents: &[Arc<Agent>], default: usize) -> bool {
+    !agent.numbers.is_empty() || agents.get(default).is_some_and(|default| default.name == agent.name)
 }
 
 #[cfg(test)]

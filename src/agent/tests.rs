@@ -193,6 +193,21 @@ fn the_dialled_number_chooses_the_agent() {
 }
 
 #[test]
+fn an_agent_without_numbers_that_is_not_the_default_answers_nobody() {
+    let numberless = |name: &str| {
+        let other = DESK.replace("\"desk\"", &format!("{name:?}")).replace("[\"+15555550100\"]", "[]");
+        folder(&other)
+    };
+    let reached = |default: Option<&str>| {
+        let agents = assemble(vec![numberless("annex"), folder(DESK), numberless("hall")], default).unwrap();
+        agents.reached().iter().map(|agent| agent.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(reached(Some("desk")), ["desk"]);
+    assert_eq!(reached(None), ["annex", "desk"]);
+    assert_eq!(reached(Some("hall")), ["desk", "hall"]);
+}
+
+#[test]
 fn a_survey_gives_the_usable_agents_beside_the_problems_of_the_others() {
     let broken = folder(&DESK.replace("\"desk\"", "\"annex\"").replace("PATCH", "FETCH"));
     let found = AgentSurvey::of(vec![folder(DESK), broken], Vec::new(), Some("annex"));

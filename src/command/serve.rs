@@ -191,11 +191,12 @@ fn recorder(config: &Config, background: &mut JoinSet<()>) -> anyhow::Result<Opt
 
 /// Loads the engines that are wanted, opens a desk for every agent.
 async fn open(config: &Config, agents: &Agents, switchboard: &Switchboard) -> anyhow::Result<()> {
-    let plans = vendors::plans(config, agents.all())?;
+    let reached = agents.reached();
+    let plans = vendors::plans(config, &reached)?;
     let engines = load_engines(config, vendors::wanted(config, &plans)).await?;
     let mut suppliers = Suppliers::new(config, engines)?;
     let mut desks = Vec::new();
-    for (agent, plan) in agents.all().iter().zip(&plans) {
+    for (agent, plan) in reached.iter().zip(&plans) {
         let mut desk = suppliers.desk(Arc::clone(agent), plan)?;
         record_lines(&mut desk).await;
         desks.push(desk);

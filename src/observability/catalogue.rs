@@ -90,7 +90,7 @@ const EVENTS: &[Described] = &[
         ("stage", "which dropped it"), ("frames", "frames of 20 ms since the last such event"),
     ]),
     event("call.turned_away", "The caller heard the busy line instead of an agent.", &[
-        ("reason", "full or draining"),
+        ("reason", "full, draining, or not_ready while the engines are loaded"),
     ]),
     event("carrier.status", "The carrier reported the state of the call.", &[
         ("status", "the carrier's word: ringing, in-progress, completed, busy, failed, no-answer, canceled"),

@@ -64,7 +64,7 @@ const EVENTS_LOST: &str = "voice_gateway_events_lost_total";
 const METRICS: &[Metric] = &[
     Metric { name: CALLS_ACTIVE, labels: "", shape: Shape::Gauge, meaning: "calls that are being answered now" },
     Metric { name: CALLS, labels: "reason", shape: Shape::Counter, meaning: "calls that ended, by why" },
-    Metric { name: TURNED_AWAY, labels: "reason", shape: Shape::Counter, meaning: "callers who heard the busy line; reason is full or draining" },
+    Metric { name: TURNED_AWAY, labels: "reason", shape: Shape::Counter, meaning: "callers who heard the busy line; reason is full, draining or not_ready" },
     Metric { name: CALL_SECONDS, labels: "", shape: Shape::Seconds(CALL_BUCKETS), meaning: "how long calls lasted" },
     Metric { name: TURNS, labels: "", shape: Shape::Counter, meaning: "times the floor passed to the agent" },
     Metric { name: RESPONSE_SECONDS, labels: "", shape: Shape::Seconds(WAIT_BUCKETS), meaning: "end of the caller's speech to the first sound of the answer" },

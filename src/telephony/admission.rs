@@ -20,6 +20,9 @@ pub enum Turned {
     /// The gateway is shutting down.
     #[error("draining")]
     Draining,
+    /// The gateway has only just been started.
+    #[error("not ready")]
+    NotReady,
 }
 
 /// The counter; clones share it.

@@ -37,6 +37,10 @@ pub(super) fn judge(config: &Config, survey: &AgentSurvey, planned: &[Planned], 
         match plan {
             Ok(plan) => {
                 findings.fine(Area::Agents, about(agent, plan));
+                if !survey.is_reached(agent) {
+                    let what = format!("{} answers no call: it has no numbers and is not AGENT_DEFAULT", agent.name);
+                    findings.fine(Area::Agents, what);
+                }
                 judge_tools(config, agent, plan, findings);
                 judge_languages(config, agent, plan, findings);
             }

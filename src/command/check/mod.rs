@@ -246,7 +246,7 @@ fn judge_backend(survey: &Survey, agents: &AgentSurvey, findings: &mut Findings)
     }
     let built_in = Agents::built_in();
     let golf = built_in.for_number("");
-    for agent in &agents.agents {
+    for agent in agents.agents.iter().filter(|agent| agents.is_reached(agent)) {
         if let Some(stranger) = agent.tools.iter().find(|tool| golf.tool(&tool.name).is_none()) {
             let what = format!(
                 "BACKEND_BASE_URL is not set, and the built-in golf backend does not know the tool {:?} of agent {}",

@@ -45,6 +45,9 @@ fn announce(
     let mut mint = gateway.mint();
     // Places whose streams never came are free again before the next call is judged.
     mint.expire(now);
+    if gateway.0.host.not_ready().is_some() {
+        return Err(Turned::NotReady);
+    }
     let permit = gateway.admission().admit(call_sid)?;
     let from = parameter_value("from", from);
     let to = parameter_value("to", to);
