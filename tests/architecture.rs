@@ -29,7 +29,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("date", &["number", "words"]),
     ("time", &["date", "number", "words"]),
     ("count", &["date", "number", "time", "words"]),
-    ("name", &["code", "date", "number", "words"]),
+    ("name", &["date", "number", "words"]),
     ("code", &["name", "number", "words"]),
 ];
 

@@ -1,6 +1,6 @@
 //! Plays the corpus of what callers say and writes what came of it as Markdown.
 //!
-//! `cargo run --release -p voice-engines --example corpus_report > docs/FORMS.md`
+//! `cargo run -p voice-engines --example corpus_report > docs/FORMS.md`
 
 #![allow(clippy::unwrap_used, reason = "the tests' modules may panic")]
 

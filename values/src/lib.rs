@@ -53,6 +53,7 @@ pub mod name;
 pub mod number;
 mod plain;
 mod read;
+mod spelling;
 pub mod time;
 pub mod words;
 

@@ -6,10 +6,10 @@
 
 use std::sync::LazyLock;
 
-use crate::code::letter_name;
 use crate::date::is_date_word;
 use crate::number::{is_digits, ordinal, word_value};
 use crate::plain::{is_everyday, is_surname_too};
+use crate::spelling::{believes_word, spelled_at};
 use crate::words::{Word, phrase, text_at, text_before};
 
 /// Most words a name has.
@@ -59,9 +59,12 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
     let said = Said { text, words, free };
     let from = said.after_cue(loose).or_else(|| said.introduced());
     let start = from.unwrap_or(0);
-    let spelled = (start..words.len()).filter(|at| free(*at)).find_map(|at| said.spelled_at(at));
+    let spelled = (start..words.len()).filter(|at| free(*at)).find_map(|at| spelled_at(text, words, at));
+    let unspelled = |at: usize| free(at) && spelled.as_ref().is_none_or(|(_, place)| !place.contains(&at));
+    let said = Said { text, words, free: &unspelled };
     // Four letters in a row spell a name, asked for or not.
-    let spells = spelled.as_ref().is_some_and(|(letters, _)| letters.chars().count() > 3);
+    let single = |at: &usize| words[*at].text.chars().count() == 1;
+    let spells = spelled.as_ref().is_some_and(|(_, place)| place.clone().filter(single).count() > 3);
     if from.is_none() && !loose && !spells {
         return None;
     }
@@ -69,17 +72,19 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
         Some(from) => said.run_behind_cue(from),
         None => said.longest_run().filter(|run| spells || said.is_mostly(run)).or_else(|| said.lone_surname()),
     };
-    match (spelled, run) {
+    match (spelled.clone(), run) {
         (Some((letters, place)), Some(run)) => {
             let before = words_text(text, words, &run);
             // What stands elsewhere in the sentence is not what was spelled.
-            let alone = run.len() == 1 && run.end == place.start;
+            let last = before.rsplit(' ').next().unwrap_or_default();
+            let near = run.end <= place.start && run.end + 2 >= place.start;
+            let alone = (run.end == place.start && run.len() == 1) || (near && believes_word(last, &letters));
             let beside = from.is_some() || alone || same_start(&before, &letters).is_some();
             let whole = if beside { join_spelled(&before, &letters) } else { capitalised(&letters) };
             Some((whole, run.start.min(place.start)..run.end.max(place.end)))
         }
         (Some((letters, place)), None) => Some((capitalised(&letters), place)),
-        (None, Some(run)) => Some((words_text(text, words, &run), run)),
+        (None, Some(run)) => Some((words_text(text, words, &said.without_echo(&run)), run)),
         (None, None) => None,
     }
 }
@@ -185,6 +190,20 @@ impl Said<'_> {
         best
     }
 
+    /// "No, ellie's ellis": a name and its spelling, run together. The spelling is the better one unless it
+    /// lost letters. Recognisers give capitals to two names.
+    fn without_echo(&self, run: &Run) -> Run {
+        let [first, second, ..] = self.words.get(run.clone()).unwrap_or_default() else { return run.clone() };
+        let alike = first.text.chars().zip(second.text.chars()).take_while(|(a, b)| a == b).count();
+        let short = first.text.len().min(second.text.len()) < 4;
+        let echoes = alike >= 3 || (alike >= 1 && short && first.text.chars().last() == second.text.chars().last());
+        if !echoes || self.is_capital(run.start + 1) {
+            return run.clone();
+        }
+        let whole = first.text.len().abs_diff(second.text.len()) < 2;
+        if whole { run.start + 1..run.start + 2 } else { run.start..run.start + 1 }
+    }
+
     /// The words of a name from `start` on, within one clause.
     fn run_from(&self, start: usize) -> Run {
         let mut end = start;
@@ -227,66 +246,6 @@ impl Said<'_> {
         let written = self.words.get(at).and_then(|word| self.text.get(word.start..word.end));
         written.is_some_and(|written| written.starts_with(char::is_uppercase)) && self.text.contains(char::is_lowercase)
     }
-
-    /// "p.r.": letters said one by one that were written together.
-    fn dotted(&self, at: usize) -> Option<&str> {
-        let word = self.words.get(at)?;
-        let written = self.text.get(word.start..word.end)?;
-        let apart = written.len() == 2 * word.text.len() - 1 && written.split('.').all(|letter| letter.len() == 1);
-        (word.text.len() > 1 && apart).then_some(word.text.as_str())
-    }
-
-    /// A letter written as a word, before two single letters or between them. Words that often stand before
-    /// a spelling ("it would be S M I T H") begin none.
-    fn letter_by_name(&self, start: usize, at: usize) -> Option<char> {
-        let word = text_at(self.words, at);
-        let single = |at: usize| single_letter(text_at(self.words, at)).is_some();
-        let begins = !matches!(word, "be" | "are" | "you" | "why" | "okay" | "we" | "oh" | "eye");
-        let among = if at == start { begins && single(at + 1) && single(at + 2) } else { single(at + 1) };
-        named_letter(word).filter(|_| among)
-    }
-
-    /// Letters said one by one: "J O H N S O N", "j-o-n", "double n", "N as in Nora".
-    fn spelled_at(&self, at: usize) -> Option<Found> {
-        let words = self.words;
-        // "With an E" is about one letter.
-        let one = |word: &str| matches!(word, "a" | "an");
-        if one(text_before(words, at)) || one(text_at(words, at)) && text_before(words, at) == "with" {
-            return None;
-        }
-        let mut letters = String::new();
-        let mut here = at;
-        loop {
-            if let Some(several) = self.dotted(here) {
-                letters.push_str(several);
-                here += 1;
-                continue;
-            }
-            let said = single_letter(text_at(words, here)).or_else(|| self.letter_by_name(at, here));
-            let letter = match said {
-                Some(letter) => {
-                    letters.push(letter);
-                    here += 1;
-                    letter
-                }
-                None => match single_letter(text_at(words, here + 1)) {
-                    Some(letter) if text_at(words, here) == "double" => {
-                        letters.extend([letter, letter]);
-                        here += 2;
-                        letter
-                    }
-                    _ => break,
-                },
-            };
-            let example = text_at(words, here + 1);
-            if matches!((text_at(words, here), example), ("as" | "like", "in")) {
-                here += 3;
-            } else if text_at(words, here) == "for" && example.len() > 1 && example.starts_with(letter) {
-                here += 2;
-            }
-        }
-        (letters.len() >= 3).then_some((letters, at..here.min(words.len())))
-    }
 }
 
 /// Whether a word may be part of a name.
@@ -305,25 +264,14 @@ pub fn is_plain(word: &str) -> bool {
     number || date || ordinal || is_everyday(word)
 }
 
-/// "Ess", "aitch": what a recogniser writes for a letter, among letters.
-fn named_letter(word: &str) -> Option<char> {
-    match word {
-        "as" => Some('s'),
-        _ => letter_name(word).map(|letter| letter.to_ascii_lowercase()),
-    }
-}
-
-fn single_letter(word: &str) -> Option<char> {
-    let mut chars = word.chars();
-    chars.next().filter(|c| c.is_alphabetic() && chars.next().is_none())
-}
-
 /// The spelling replaces the word it sounds like: the last one, or all of a single one.
 fn join_spelled(before: &str, letters: &str) -> String {
     let spelled = capitalised(letters);
     let mut parts: Vec<&str> = before.split_whitespace().collect();
     match same_start(before, letters) {
+        Some(place) if believes_word(parts[place], letters) => {}
         Some(place) => parts[place] = &spelled,
+        None if parts.last().is_some_and(|last| believes_word(last, letters)) => {}
         None if parts.len() == 1 => parts[0] = &spelled,
         None => parts.push(&spelled),
     }
@@ -414,6 +362,10 @@ mod tests {
             ("Jürgen Müller", "Jürgen Müller"),
             ("that's Larsen with an E, L A R S E N", "Larsen"),
             ("Price", "Price"),
+            ("No ellie's ellis.", "Ellis"),
+            ("No underwood undrw oot.", "Underwood"),
+            ("No, Anna Annason", "Anna Annason"),
+            ("No Anderson A and D E R S O M.", "Anderson"),
             ("See H. L.", "Chl"),
             ("it is p.r. c. y. b. l.s. k.i.", "Prcyblski"),
             ("S em I tee H", "Smith"),

@@ -82,7 +82,10 @@ pub(crate) fn answer(words: &[Word]) -> Answer {
 
 /// "No", "no that's it", "nope, we're great, thanks": declines whatever more is offered, and says nothing else.
 pub(crate) fn declines(words: &[Word]) -> bool {
-    let refuses = |word: &Word| matches!(word.text.as_str(), "no" | "nope" | "nah" | "none" | "nothing" | "negative");
+    // "Know" and "now" are what recognisers make of "no" and "nah".
+    let refuses = |word: &Word| {
+        matches!(word.text.as_str(), "no" | "nope" | "nah" | "none" | "nothing" | "negative" | "know" | "now")
+    };
     let lead = |word: &&Word| matches!(word.text.as_str(), "oh" | "uh" | "um" | "well" | "okay" | "ok");
     if !words.iter().find(|word| !lead(word)).is_some_and(refuses) {
         return false;
@@ -116,8 +119,11 @@ fn strike(words: &[Word], left: &mut [bool], phrases: &[&str]) -> bool {
 /// The move a sentence makes, if its words are mostly that: a long sentence with "sorry" in it is about
 /// something else.
 pub(crate) fn intent(words: &[Word]) -> Option<Move> {
-    // No sentence ends in "by": that was "bye".
-    if words.len() > 1 && words.last().is_some_and(|word| word.text == "by") {
+    // No sentence ends in "by": that was "bye", and "good buy" was "goodbye".
+    let last = words.last().map_or("", |word| word.text.as_str());
+    let polite =
+        |word: &Word| matches!(word.text.as_str(), "no" | "know" | "thanks" | "thank" | "okay" | "good" | "could");
+    if words.len() > 1 && (last == "by" || last == "buy" && words.iter().any(polite)) {
         return Some(Move::Leave);
     }
     MOVE_WORDS.iter().find_map(|(what, phrases)| {

@@ -79,6 +79,7 @@ pub(super) const YES: &[&str] = &[
     "id like that",
     "id be happy to",
     "you bet",
+    "aha",
     "take it",
     "ill take",
     "okey dokey",

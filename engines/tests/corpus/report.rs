@@ -90,7 +90,7 @@ pub(crate) fn markdown(tallies: &[Tally]) -> String {
     let mut text = String::from(
         "# How well `forms` understands\n\
          \n\
-         <!-- Written by `cargo run --release -p voice-engines --example corpus_report > docs/FORMS.md`. -->\n\
+         <!-- Written by `cargo run -p voice-engines --example corpus_report > docs/FORMS.md`. -->\n\
          \n\
          The scripted agent is measured on a [corpus](../engines/corpus/README.md) of what callers say to the golf agent: single\n\
          lines in a situation, and whole calls by a caller with a goal who answers what the agent says, corrects a wrong\n\

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
-use voice_values::Value;
 use voice_values::words::{Word, find, phrase, text_at, without_hesitation, words};
+use voice_values::{Kind, Value};
 
 use super::compile::{Book, Field, Form};
 use super::facts::{self, Fact};
@@ -171,6 +171,10 @@ impl<'a> Dialogue<'a> {
         self.typed = typed;
         self.follow();
         let report = self.report.take();
+        // Nobody answers "no" to "what time?": that was "noon".
+        let noon = self.asked().is_some_and(|field| field.kind == Kind::Time) && matches!(self.prompt, Prompt::Ask(_));
+        let is_no = text.trim_end_matches(['.', '!', ',']).eq_ignore_ascii_case("no");
+        let text = if noon && is_no { "noon" } else { text };
         let words = without_hesitation(words(text));
         self.wants_latest = ["latest", "as late as", "last one of the day", "end of the day"]
             .iter()
