@@ -158,6 +158,23 @@ fn local_engines_carry_fewer_calls_than_sockets() {
 }
 
 #[test]
+fn recordings_are_off_and_of_a_format_that_this_build_writes() {
+    let (config, warnings) = read(&[]).unwrap();
+    assert_eq!((config.recordings.folder, config.recordings.format), (None, RecordingFormat::Wav));
+    assert!(warnings.iter().all(|warning| warning.name != "RECORDINGS_DIR"));
+    let (config, warnings) = read(&[("RECORDINGS_DIR", "calls")]).unwrap();
+    assert_eq!(config.recordings.folder, Some("calls".into()));
+    assert!(warnings.iter().any(|warning| warning.name == "RECORDINGS_DIR"), "whoever turns it on is told");
+    let opus = [("RECORDINGS_FORMAT", "opus")];
+    if cfg!(feature = "opus") {
+        assert_eq!(read(&opus).unwrap().0.recordings.format, RecordingFormat::Opus);
+    } else {
+        let problem = problems(&opus).concat();
+        assert!(problem.contains("--features opus") && problem.contains("libopus-dev"), "{problem}");
+    }
+}
+
+#[test]
 fn a_key_or_a_server_chooses_the_chat_model_unless_told_otherwise() {
     let vendors = |settings| read(settings).unwrap().0.llm.vendors();
     assert_eq!(vendors(&[("OPENAI_API_KEY", "sk-1")]), [LlmVendor::Chat]);

@@ -8,7 +8,7 @@
 //!   was, as far as the network's jitter allows;
 //! - the agent's audio is where the carrier played it: one piece after the other, never before it was
 //!   sent; what was cleared before it was played is not in it;
-//! - what waits here is bounded: the newest [`HORIZON`] and what the carrier has not played yet.
+//! - what waits here is bounded: the newest two seconds and what the carrier has not played yet.
 
 use std::collections::VecDeque;
 use std::time::Duration;
