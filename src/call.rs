@@ -31,9 +31,13 @@ use voice_pipeline::vendors::VendorError;
 
 use crate::agent::{Agent, Agents, CallFacts, TRANSFER_TO_PERSON};
 use crate::backend::{BackendClient, BackendTools};
+use crate::recording::recorder::{CallRecording, Recorder};
 use crate::telephony::admission::Turned;
 use crate::telephony::after_stream::AfterStream;
+use crate::telephony::tap::{Listener, Tap};
 use crate::telephony::{AgentLine, CallHost, CarrierEvent, IncomingCall};
+
+mod recorded;
 
 /// The numbers of every call.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,6 +121,7 @@ pub struct Switchboard {
     backend: Arc<BackendClient>,
     settings: CallSettings,
     events: Arc<dyn EventSink>,
+    recorder: Option<Recorder>,
     close: CancellationToken,
     /// When the calls that are up were answered, for what the carrier reports beside the stream.
     clocks: Mutex<HashMap<Arc<str>, CallClock>>,
@@ -145,9 +150,15 @@ impl Switchboard {
             backend,
             settings,
             events,
+            recorder: None,
             close: CancellationToken::new(),
             clocks: Mutex::default(),
         }
+    }
+
+    /// Has every call recorded.
+    pub fn record_with(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
     }
 
     /// Calls are answered from now on. Only the first time counts.
@@ -208,13 +219,27 @@ impl Switchboard {
             events: Arc::clone(&self.events),
         };
         self.clocks().insert(Arc::clone(&leg.call_sid), CallClock::start());
+        let recording = self.record(&leg.call_sid, &line.tap);
         let stats = Arc::clone(&line.stats);
         let line = Line { inbound: line.inbound, outbound: line.outbound, fence: line.fence };
         session::run(setup, line, Ends { close: self.close.clone(), cancel }).await;
         if let Ok(frames @ 1..) = u32::try_from(stats.dropped_audio_messages()) {
             self.tell(&leg.call_sid, EventKind::AudioDropped { stage: "socket", frames });
         }
+        if let Some(messages @ 1..) = recording.map(|recording| recording.lost()) {
+            tracing::warn!(call_id = %leg.call_sid, messages, "a recording lacks a part of its call");
+        }
         self.clocks().remove(&leg.call_sid);
+    }
+
+    /// Begins to record the call, where calls are recorded.
+    fn record(&self, call_sid: &str, tap: &Tap) -> Option<Arc<CallRecording>> {
+        let recording = self.recorder.as_ref()?.begin(call_sid).map(Arc::new);
+        match &recording {
+            Some(recording) => tap.attach(Arc::clone(recording) as Arc<dyn Listener>),
+            None => tracing::error!(call_id = call_sid, "the recorder is behind: this call is not recorded"),
+        }
+        recording
     }
 
     /// Tells the observers something about a call that its session does not know. Reports come
@@ -317,6 +342,7 @@ fn line_texts(agent: &Agent) -> LineTexts {
         apology: lines.apology,
         closing: lines.closing,
         goodbye: lines.goodbye,
+        begin_again: lines.begin_again,
         tool_fillers: agent.tools.iter().filter_map(|tool| tool.filler.clone()).collect(),
     }
 }

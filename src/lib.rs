@@ -10,4 +10,5 @@ pub mod config;
 pub mod http;
 pub mod observability;
 pub mod phone;
+pub mod recording;
 pub mod telephony;

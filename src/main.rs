@@ -27,7 +27,13 @@ struct Arguments {
 enum Command {
     /// Answer calls (the default).
     Serve,
+    /// Look at everything that can be wrong before a call is, and tell all of it at once.
+    Check(command::check::CheckArgs),
     /// Make a call to a gateway, as Twilio would, and print both sides.
+    ///
+    /// Lines, recordings and keys come in the order in which they are written. Without any it says what is typed:
+    /// by hand at a terminal, or line by line out of a pipe, where each waits until the agent has finished.
+    /// /dtmf 123# presses keys, /hangup and the end of the input hang up, /help says this again.
     Call(Box<CallArgs>),
     /// Look after the weights of the local engines.
     Models {
@@ -64,6 +70,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let (config, warnings) = read()?;
             command::serve::run(&config, &warnings)
         }
+        Command::Check(args) => command::check::run(&args),
         Command::Call(call) => command::call::run(*call, &read()?.0),
         Command::Models { task } => command::models::run(task.unwrap_or_default(), &read()?.0),
         Command::Healthcheck => command::health::run(&read()?.0),

@@ -22,6 +22,17 @@ const PIPELINE: &[(&str, &[&str])] = &[
     ("session", &["audio", "chat", "event", "line", "pii", "stages", "time", "tools", "turn", "vad", "vendors"]),
 ];
 
+/// The rooms of the values crate and the rooms each may use.
+const VALUES: &[(&str, &[&str])] = &[
+    ("words", &[]),
+    ("number", &["words"]),
+    ("date", &["number", "words"]),
+    ("time", &["date", "number", "words"]),
+    ("count", &["date", "number", "time", "words"]),
+    ("name", &["code", "date", "number", "words"]),
+    ("code", &["name", "number", "words"]),
+];
+
 /// The rooms of the server and the rooms of the server each may use.
 const SERVER: &[(&str, &[&str])] = &[
     ("config", &[]),
@@ -29,15 +40,17 @@ const SERVER: &[(&str, &[&str])] = &[
     ("agent", &[]),
     ("backend", &["agent"]),
     ("observability", &[]),
-    ("phone", &[]),
+    ("recording", &[]),
+    ("phone", &["recording"]),
     ("http", &["telephony"]),
-    ("call", &["agent", "backend", "http", "telephony"]),
+    ("call", &["agent", "backend", "http", "recording", "telephony"]),
 ];
 
 /// What the server's rooms may use of the pipeline crate; rooms that are not named may use all.
 const SERVER_TO_PIPELINE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telephony", &["audio", "line", "net", "pii", "turn"]),
+    ("recording", &["audio"]),
     ("observability", &["event", "pii", "time", "turn"]),
     ("agent", &["pii", "tools", "chat"]),
 ];
@@ -46,6 +59,15 @@ const SERVER_TO_PIPELINE: &[(&str, &[&str])] = &[
 fn the_rooms_of_the_pipeline_keep_to_the_rule() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipeline/src");
     assert_eq!(forbidden_arrows(&root, "crate::", PIPELINE), Vec::<String>::new());
+}
+
+#[test]
+fn the_rooms_of_the_values_keep_to_the_rule_and_know_nothing_of_ours() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("values/src");
+    assert_eq!(forbidden_arrows(&root, "crate::", VALUES), Vec::<String>::new());
+    for file in sources(&root) {
+        assert!(!production_code(&file).contains("voice_"), "{} knows another crate of ours", file.display());
+    }
 }
 
 #[test]
@@ -58,7 +80,7 @@ fn the_rooms_of_the_server_keep_to_the_rule() {
 #[test]
 fn every_room_has_its_line_in_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (folder, table) in [("pipeline/src", PIPELINE), ("src", SERVER)] {
+    for (folder, table) in [("pipeline/src", PIPELINE), ("values/src", VALUES), ("src", SERVER)] {
         let lib = fs::read_to_string(root.join(folder).join("lib.rs")).unwrap();
         let rooms: BTreeSet<_> =
             lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
@@ -78,6 +100,18 @@ fn only_the_command_line_knows_the_engines() {
     }
     for file in sources(&root.join("../pipeline/src")) {
         assert!(!production_code(&file).contains("voice_engines"), "{} knows the engines", file.display());
+    }
+}
+
+#[test]
+fn of_the_server_only_the_agents_read_values() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in sources(&root) {
+        let reads = production_code(&file).contains("voice_values");
+        assert!(!reads || room_of(&root, &file) == "agent", "{} reads values", file.display());
+    }
+    for file in sources(&root.join("../pipeline/src")) {
+        assert!(!production_code(&file).contains("voice_values"), "{} reads values", file.display());
     }
 }
 

@@ -179,9 +179,9 @@ async fn a_tool_call_reaches_the_backend_and_its_result_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_dies_in_mid_sentence_is_apologised_for_and_the_call_ends() {
+async fn a_server_that_dies_in_mid_sentence_twice_is_apologised_for_and_the_call_ends() {
     let dies = Answer::says("We have nine, ten and el").breaking_off_after(6);
-    let desk = Desk::open(vec![dies]).await;
+    let desk = Desk::open(vec![dies.clone(), dies]).await;
     let mut call = Studio::answer(desk.cast(&["What is open?"])).await;
     call.listen().await;
     call.speak(ms(600)).await;

@@ -24,7 +24,7 @@ const WRONG: [(&str, &str); 4] = [
 
 #[test]
 fn wrong_settings_are_all_listed_and_the_exit_code_is_64() {
-    for arguments in [&[][..], &["serve"], &["models", "list"]] {
+    for arguments in [&[][..], &["serve"], &["call"], &["models", "list"]] {
         let ended = run(arguments, &WRONG);
         assert_eq!(ended.status.code(), Some(64), "{arguments:?}");
         assert_eq!(text(&ended.stdout), "");
@@ -61,7 +61,61 @@ fn help_names_every_subcommand() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(commands, ["serve", "call", "models", "healthcheck", "settings", "events", "help"]);
+    assert_eq!(commands, ["serve", "check", "call", "models", "healthcheck", "settings", "events", "help"]);
+}
+
+#[test]
+fn help_names_every_option_and_exit_code_of_the_operators_commands() {
+    for (command, words) in [
+        ("check", &["--json", "--offline", "64 when a setting cannot be used", "1 when anything else is wrong"][..]),
+        (
+            "call",
+            &[
+                "--say",
+                "--wav",
+                "--interrupt",
+                "--dtmf",
+                "--url",
+                "--param",
+                "--calls",
+                "--json",
+                "--record",
+                "--patience",
+                "/dtmf 123#",
+                "/hangup",
+                "/help",
+                "ws://, wss://",
+                "1 when a call failed",
+            ],
+        ),
+    ] {
+        let help = run(&[command, "--help"], &[]);
+        assert!(help.status.success(), "{command}");
+        let text = text(&help.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(text.contains(word), "{word:?} is not in the help of {command}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_check_goes_on_behind_settings_that_cannot_be_used() {
+    let ended = run(&["check", "--offline"], &WRONG);
+    assert_eq!(ended.status.code(), Some(64));
+    let report = text(&ended.stdout);
+    for name in ["LISTEN_ADDR", "MAX_CALLS", "PUBLIC_URL", "TWILIO_ACCOUNT_TOKENS"] {
+        assert!(report.contains(&format!("  problem  {name} ")), "{report}");
+    }
+    assert!(report.contains("\nagents\n  ok  "), "{report}");
+    assert!(!report.contains("a-secret-token"), "{report}");
+}
+
+#[test]
+fn a_call_that_makes_no_sense_is_refused_by_its_arguments() {
+    for arguments in [["--calls", "0"], ["--calls", "many"], ["--param", "token"], ["--dtmf", "12x"]] {
+        let ended = run(&["call", arguments[0], arguments[1]], &[]);
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}");
+    }
 }
 
 #[test]

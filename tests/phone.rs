@@ -5,6 +5,8 @@
 mod cli;
 #[path = "phone/fake_gateway.rs"]
 mod fake_gateway;
+#[path = "phone/tls.rs"]
+mod tls;
 
 use std::time::Duration;
 

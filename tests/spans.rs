@@ -25,6 +25,7 @@ use voice_gateway::call::{CallSettings, Desk, Reception, Switchboard};
 use voice_gateway::observability::{EventHub, logs};
 use voice_gateway::telephony::after_stream::Transfers;
 use voice_gateway::telephony::socket::MediaLine;
+use voice_gateway::telephony::tap::Tap;
 use voice_gateway::telephony::twilio::codec::StreamStart;
 use voice_gateway::telephony::{CallHost as _, CallLeg, IncomingCall};
 use voice_pipeline::line::{Fence, Inbound, Outbound};
@@ -90,7 +91,14 @@ fn ringing() -> (IncomingCall, Carrier) {
     let call_sid: Arc<str> = "CA1".into();
     let start = StreamStart { stream_sid: "MZ1".into(), call_sid: "CA1".into(), parameters: [].into() };
     let call = IncomingCall {
-        line: MediaLine { start, inbound, outbound, fence: Fence::default(), stats: Arc::default() },
+        line: MediaLine {
+            start,
+            inbound,
+            outbound,
+            fence: Fence::default(),
+            stats: Arc::default(),
+            tap: Tap::default(),
+        },
         leg: CallLeg {
             call_sid: Arc::clone(&call_sid),
             from: CALLER.to_owned().into(),

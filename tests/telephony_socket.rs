@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use voice_gateway::telephony::socket::{AcceptError, LineEnd, MediaLine, SocketSettings, accept};
+use voice_gateway::telephony::tap::Listener;
 use voice_gateway::telephony::twilio::codec::StreamStart;
 use voice_pipeline::audio::chunk::UlawChunk;
 use voice_pipeline::line::{Inbound, Outbound};
@@ -326,6 +328,58 @@ async fn a_reply_that_is_cancelled_while_it_waits_in_the_queue_is_not_sent() {
         sent_before_the_clear += 1;
     }
     assert!(sent_before_the_clear <= 2, "{sent_before_the_clear} pieces were heard after the barge-in");
+}
+
+/// A listener that notes what it is told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    fn note(&self, note: String) {
+        self.0.lock().unwrap().push(note);
+    }
+}
+
+impl Listener for Notes {
+    fn caller(&self, ulaw: &UlawChunk) {
+        self.note(format!("caller {}", ulaw.len()));
+    }
+
+    fn agent(&self, ulaw: &Bytes) {
+        self.note(format!("agent {}", ulaw.len()));
+    }
+
+    fn mark_sent(&self, name: &str) {
+        self.note(format!("mark {name}"));
+    }
+
+    fn mark_returned(&self, name: &str) {
+        self.note(format!("{name} is back"));
+    }
+
+    fn cleared(&self) {
+        self.note("cleared".to_owned());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_is_told_what_passed_and_not_what_was_held_back() {
+    let (mut line, mut carrier, _tasks) = line().await;
+    let notes = Arc::new(Notes::default());
+    line.tap.attach(notes.clone());
+    carrier.says(&media("//7+")).await;
+    line.inbound.recv().await.unwrap();
+    line.outbound.send(audio(T1, &[0xFF, 0xFE])).await.unwrap();
+    line.outbound.send(Outbound::Mark { turn: T1, name: "t1:0".into() }).await.unwrap();
+    assert_eq!(carrier.hears().await["event"], "media");
+    assert_eq!(carrier.hears().await["event"], "mark");
+    carrier.says(&mark("t1:0")).await;
+    line.inbound.recv().await.unwrap();
+    line.fence.raise_to(T2);
+    line.outbound.send(audio(T1, &[0xFF])).await.unwrap();
+    line.outbound.send(Outbound::Clear).await.unwrap();
+    assert_eq!(carrier.hears().await["event"], "clear");
+    assert_eq!(*notes.0.lock().unwrap(), ["caller 3", "agent 2", "mark t1:0", "t1:0 is back", "cleared"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -226,6 +226,48 @@ async fn the_call_goes_on_although_every_vendor_dies_once() {
     caller.live.finish().await;
 }
 
+/// Takes the wish, and is long over the name: there is a middle in which it can die.
+fn asks_for_the_name(request: &Value) -> Answer {
+    let words = last_words(request);
+    if words.contains("Smith") {
+        let thanks = "Thank you, so that is a tee time for two, and now I will read all of it back to you, the day and \
+                      the time and how many of you will come and the name it is under, one after the other, and you \
+                      tell me at the end of it if there is a thing that is not as you want it to be";
+        return Answer::says(thanks).paced(Duration::ZERO, Duration::from_millis(80));
+    }
+    Answer::says("Sure, what name should it be under?")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scripted_agent_makes_the_booking_in_which_the_model_died_for_good() {
+    let plan = ChatPlan { default: DefaultAnswer::by(asks_for_the_name), ..ChatPlan::default() };
+    let chat = FakeChat::start(plan, voice_testkit::fakes::chat::unobserved()).unwrap();
+    let (deepgram, base_url) = (deepgram(), chat.base_url());
+    let gateway = gateway(&deepgram, &[("LLM_VENDOR", "chat,forms"), ("LLM_BASE_URL", &base_url)]).await;
+    let mut caller = Caller::greeted(&gateway).await;
+    let sid = caller.sid();
+
+    caller.says(&format!("book a tee time for two on {} at 9:10 am", some_day().strftime("%B %-d"))).await;
+    assert_eq!(caller.hears().await, "Sure, what name should it be under?");
+    caller.says("the name is Smith").await;
+    assert_eq!(caller.live.wait_until_agent_speaks(PATIENCE).await, Waited::Happened);
+    chat.stop().await;
+    let heard = caller.hears().await;
+    let seam = "Thank you, so that is a tee time for two, Sorry, let me say that again. So that's a tee time on";
+    assert!(heard.contains(seam), "{heard:?}");
+    assert!(heard.ends_with("at 9:10 AM for 2 players, under the name Smith. Is that right?"), "{heard:?}");
+    assert!(gateway.tee_sheet(some_day(), "09:10").await.is_empty(), "nobody has agreed to anything yet");
+
+    caller.says("yes that is right").await;
+    let heard = caller.hears().await;
+    assert!(heard.contains("You're all set, Smith:"), "{heard:?}");
+    assert_eq!(gateway.tee_sheet(some_day(), "09:10").await, [("Smith".to_owned(), 2)], "one booking");
+    let replaced = gateway.events_named(&sid, "vendor.replaced");
+    assert!(replaced.iter().all(|event| (&event["from"], &event["to"]) == (&json!("chat"), &json!("forms"))));
+    assert!(!replaced.is_empty() && gateway.events_named(&sid, "tool.called").len() == 1);
+    caller.live.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_local_voice_goes_on_when_the_cloud_is_gone_for_good() {
     if voice_engines::weights::testing::weights_or_skip(voice_engines::weights::ModelSet::DEFAULT).is_none() {

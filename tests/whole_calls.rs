@@ -24,5 +24,9 @@ mod gateway;
 mod human;
 #[path = "whole_calls/interrupting.rs"]
 mod interrupting;
+#[path = "whole_calls/recording.rs"]
+mod recording;
+#[path = "whole_calls/typed.rs"]
+mod typed;
 #[path = "whole_calls/words.rs"]
 mod words;

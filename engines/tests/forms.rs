@@ -26,3 +26,5 @@ mod restaurant;
 mod script;
 #[path = "forms/searching.rs"]
 mod searching;
+#[path = "forms/taking_over.rs"]
+mod taking_over;

@@ -13,10 +13,13 @@ use voice_engines::weights::{ModelSet, Paths, SttModel};
 use voice_pipeline::vendors::VendorError;
 use voice_pipeline::vendors::tts::{SpeakRequest, Tts as _, TtsEvent, WordStart};
 
+#[path = "support/readings.rs"]
+mod readings;
+
+use readings::{REFERENCE, deliberate};
+
 const VOICE_ONLY: ModelSet = ModelSet { stt: None, turn_and_vad: false, tts: true };
 const GREETING: &str = "Thanks for calling Pine Valley Golf Club, how can I help you today?";
-/// 300 sentences with the phonemes of the voice's own front end; " | " parts sentences.
-const REFERENCE: &str = include_str!("../fixtures/hibari_phonemes.tsv");
 
 fn runtime(paths: &Paths) -> Runtime {
     Runtime::load(&paths.onnxruntime).unwrap()
@@ -52,25 +55,6 @@ async fn listen(tts: &HibariTts, text: &str) -> (Vec<i16>, Vec<WordStart>) {
 fn effective(samples: &[i16]) -> f64 {
     let power: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     (power / samples.len().max(1) as f64).sqrt()
-}
-
-/// Why we read a sentence otherwise than the reference, which is right not to care about telephones.
-fn deliberate(text: &str) -> Option<&'static str> {
-    if text.starts_with("Your confirmation code is ") {
-        return Some("a code is dictated sign by sign, not as forty-eight twenty-one");
-    }
-    if text.starts_with("I can offer ") {
-        return Some("2/19 is a date, not two nineteen");
-    }
-    match text {
-        "Dr. Lee's appointment moved to 3 p.m. on St. Andrew's Dr." => Some("a street is a drive, not a doctor"),
-        "Visit us at pinevalleygolf.com or email info@pinevalleygolf.com." => {
-            Some("an address is read with its dots, and a name in it as its words")
-        }
-        "It's approx. 6,842 yards from the back tees, par 72." => Some("an abbreviation does not end the sentence"),
-        "\"Ready golf\" is encouraged, especially on weekends." => Some("a quoted word sounds as it does elsewhere"),
-        _ => None,
-    }
 }
 
 #[test]

@@ -118,6 +118,8 @@ pub enum EventKind {
         took: Duration,
         /// Whether it did what it was asked.
         succeeded: bool,
+        /// How many of its arguments did not fit the schema and were read as what it wants.
+        normalised: u32,
     },
     /// A tool runs long; a filler is spoken.
     ToolSlow {

@@ -36,6 +36,8 @@ pub struct ToolOutcome {
     pub content: String,
     /// Whether the tool did what it was asked; counted in metrics.
     pub succeeded: bool,
+    /// How many arguments did not fit the tool's schema and were read as what it wants; counted in metrics.
+    pub normalised: u32,
 }
 
 /// The tools of one call.

@@ -1,5 +1,6 @@
 //! One agent's folder: `agent.toml` and `system.md`, read and checked.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::file::{self, AgentFile};
 use super::normalise::Normaliser;
 use super::prompt::Prompt;
 use super::tool::Tool;
-use super::{Agent, AgentProblems, Limits};
+use super::{Agent, AgentPart, AgentProblem, Limits};
 
 /// The texts of a folder.
 pub(super) struct Folder {
@@ -30,10 +31,23 @@ pub(super) fn built_in() -> Folder {
     }
 }
 
-/// Reads every folder in `dir` that holds an `agent.toml`.
-pub(super) fn read_all(dir: &Path) -> Result<Vec<Folder>, AgentProblems> {
-    let unreadable = |path: &Path, error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let entries = fs::read_dir(dir).map_err(|error| AgentProblems(vec![unreadable(dir, error)]))?;
+/// A folder that is no agent.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// The agent's name, if the file can be read so far.
+    pub(super) name: Option<String>,
+    /// At least one.
+    pub(super) problems: Vec<AgentProblem>,
+}
+
+/// Reads every folder in `dir` that holds an `agent.toml`, and says which cannot be read.
+pub(super) fn read_all(dir: &Path) -> (Vec<Folder>, Vec<AgentProblem>) {
+    let unreadable =
+        |path: &Path, error: std::io::Error| AgentProblem::of_agent(format!("cannot read {}: {error}", path.display()));
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => return (Vec::new(), vec![unreadable(dir, error)]),
+    };
     let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.join("agent.toml").is_file());
     paths.sort();
@@ -48,39 +62,49 @@ pub(super) fn read_all(dir: &Path) -> Result<Vec<Folder>, AgentProblems> {
         }
     }
     if folders.is_empty() && problems.is_empty() {
-        problems.push(format!("{} holds no folder with an agent.toml", dir.display()));
+        problems.push(AgentProblem::of_agent(format!("{} holds no folder with an agent.toml", dir.display())));
     }
-    if problems.is_empty() { Ok(folders) } else { Err(AgentProblems(problems)) }
+    (folders, problems)
 }
 
 impl Folder {
     /// Checks everything and builds the agent, or returns every problem found.
-    pub(super) fn agent(self) -> Result<Agent, Vec<String>> {
+    pub(super) fn agent(self) -> Result<Agent, Broken> {
         let Self { label, agent_toml, system_md } = self;
-        let file = file::read(&agent_toml).map_err(|problem| vec![format!("{label}/agent.toml:{problem}")])?;
-        let mut problems = Vec::new();
-        check(&file, &mut problems);
+        let file = file::read(&agent_toml).map_err(|problem| {
+            let problem = AgentProblem::of_agent(format!("{label}/agent.toml:{problem}"));
+            Broken { name: None, problems: vec![problem] }
+        })?;
+        let mut of_agent = Vec::new();
+        let mut of_tools = Vec::new();
+        check(&file, &mut of_agent);
         let timezone = TimeZone::get(&file.timezone).ok();
         if timezone.is_none() {
             let zone = &file.timezone;
-            problems.push(format!("timezone is {zone:?}, but must be a name such as \"America/Los_Angeles\""));
+            of_agent.push(format!("timezone is {zone:?}, but must be a name such as \"America/Los_Angeles\""));
         }
         let mut tools: Vec<Arc<Tool>> = Vec::new();
+        let mut names = BTreeSet::new();
         for tool in file.tools {
             let name = tool.name.clone();
+            if !names.insert(name.clone()) {
+                of_tools.push(format!("two tools are named {name:?}"));
+            }
             match Tool::new(tool) {
-                Ok(tool) if tools.iter().any(|other| other.name == tool.name) => {
-                    problems.push(format!("two tools are named {name:?}"));
-                }
                 Ok(tool) => tools.push(Arc::new(tool)),
-                Err(found) => problems.extend(found.into_iter().map(|problem| format!("tool {name:?}: {problem}"))),
+                Err(found) => of_tools.extend(found.into_iter().map(|problem| format!("tool {name:?}: {problem}"))),
             }
         }
-        let mut problems: Vec<_> =
-            problems.into_iter().map(|problem| format!("{label}/agent.toml: {problem}")).collect();
+        let of = |part| {
+            let label = &label;
+            move |problem| AgentProblem { part, message: format!("{label}/agent.toml: {problem}") }
+        };
+        let mut problems: Vec<_> = of_agent.into_iter().map(of(AgentPart::Agent)).collect();
+        problems.extend(of_tools.into_iter().map(of(AgentPart::Tool)));
         let utc = TimeZone::UTC;
         let prompt = Prompt::new(system_md, timezone.as_ref().unwrap_or(&utc));
-        let prompt = prompt.map_err(|error| problems.push(format!("{label}/{error}"))).ok();
+        let mut note = |error| problems.push(AgentProblem::of_agent(format!("{label}/{error}")));
+        let prompt = prompt.map_err(&mut note).ok();
         match (timezone, prompt) {
             (Some(timezone), Some(prompt)) if problems.is_empty() => Ok(Agent {
                 name: file.name.into(),
@@ -101,7 +125,7 @@ impl Folder {
                 prompt,
                 normaliser: Normaliser::new(file.normalise.into_iter().map(|rule| (rule.heard, rule.means))),
             }),
-            _ => Err(problems),
+            _ => Err(Broken { name: Some(file.name), problems }),
         }
     }
 }

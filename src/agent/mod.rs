@@ -1,7 +1,7 @@
 //! Agents: what a folder in `prompts/` says about who answers the phone.
 //!
 //! [`Agents::load`] reads every folder once at start-up and reports every problem of every agent
-//! together. A loaded [`Agent`] cannot fail later on account of its files: its schemas are
+//! together; [`Agents::survey`] gives the agents that can be used beside the problems of the others. A loaded [`Agent`] cannot fail later on account of its files: its schemas are
 //! compiled, its templates were rendered once, its zone exists.
 //!
 //! Not here: calling tools (`backend`), what the scripted agent makes of the `forms` annotations
@@ -19,6 +19,7 @@ use serde_json::Value;
 use thiserror::Error;
 use voice_pipeline::pii::Pii;
 
+mod arguments;
 mod file;
 mod folder;
 mod normalise;
@@ -30,13 +31,43 @@ pub use prompt::PromptError;
 pub use template::TemplateError;
 pub use tool::{END_CALL, TRANSFER_TO_PERSON, Tool};
 
+use folder::Folder;
 use normalise::Normaliser;
 use prompt::Prompt;
 
+/// One thing that is wrong with an agent's files.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct AgentProblem {
+    /// What it belongs to.
+    pub part: AgentPart,
+    /// What is wrong and what would be right, beginning with the file.
+    pub message: String,
+}
+
+/// A part of an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentPart {
+    /// The agent itself: who it is, what it says, which numbers reach it.
+    Agent,
+    /// One of its tools.
+    Tool,
+}
+
+impl AgentProblem {
+    fn of_agent(message: String) -> Self {
+        Self { part: AgentPart::Agent, message }
+    }
+}
+
 /// Everything that is wrong with the agents' files, one problem a line.
 #[derive(Debug, Error)]
-#[error("{}", .0.join("\n"))]
-pub struct AgentProblems(pub Vec<String>);
+#[error("{}", lines(.0))]
+pub struct AgentProblems(pub Vec<AgentProblem>);
+
+fn lines(problems: &[AgentProblem]) -> String {
+    problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("\n")
+}
 
 /// Fixed lines of an agent, synthesised at start-up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -59,6 +90,9 @@ pub struct Lines {
     /// Said when the caller spoke and no words were found.
     #[serde(default = "Lines::didnt_hear")]
     pub didnt_hear: String,
+    /// Said when a language model broke off in what the caller already hears, before the answer begins anew.
+    #[serde(default = "Lines::begin_again")]
+    pub begin_again: String,
     /// Said when the agent ends the call without words of its own.
     #[serde(default = "Lines::goodbye")]
     pub goodbye: String,
@@ -91,6 +125,10 @@ impl Lines {
         "Sorry, I didn't catch that.".to_owned()
     }
 
+    fn begin_again() -> String {
+        "Sorry, let me say that again.".to_owned()
+    }
+
     fn goodbye() -> String {
         "Thanks for calling. Goodbye!".to_owned()
     }
@@ -109,6 +147,7 @@ impl Lines {
             ("silence_goodbye", &self.silence_goodbye),
             ("apology", &self.apology),
             ("didnt_hear", &self.didnt_hear),
+            ("begin_again", &self.begin_again),
             ("goodbye", &self.goodbye),
             ("closing", &self.closing),
             ("busy", &self.busy),
@@ -200,6 +239,12 @@ impl Agent {
         self.tools.iter().find(|tool| tool.name == name)
     }
 
+    /// Whether English is the agent's language.
+    pub fn speaks_english(&self) -> bool {
+        let language = self.language.split(['-', '_']).next().unwrap_or_default();
+        language.eq_ignore_ascii_case("en")
+    }
+
     /// The moment `now` on the agent's own clock.
     pub fn local_time(&self, now: &Zoned) -> Zoned {
         now.with_time_zone(self.timezone.clone())
@@ -215,57 +260,93 @@ pub struct Agents {
     default: usize,
 }
 
-impl Agents {
-    /// Loads every folder in `prompts_dir` that holds an `agent.toml`.
-    ///
-    /// Without a folder given (`PROMPTS_DIR` unset), `prompts` in the working directory is taken if
-    /// it is there, else the agent that is built into the program. `default_agent`
-    /// (`AGENT_DEFAULT`) answers the numbers nobody claims; without it the first by name does.
-    pub fn load(prompts_dir: Option<&Path>, default_agent: Option<&str>) -> Result<Self, AgentProblems> {
-        let folders = match prompts_dir {
-            Some(dir) => folder::read_all(dir)?,
-            None if Path::new("prompts").is_dir() => folder::read_all(Path::new("prompts"))?,
-            None => vec![folder::built_in()],
-        };
-        Self::assemble(folders, default_agent)
-    }
+/// What the folders hold: the agents that can be used, and everything that is wrong.
+#[derive(Debug)]
+pub struct AgentSurvey {
+    /// By name.
+    pub agents: Vec<Arc<Agent>>,
+    /// Why the gateway would not start.
+    pub problems: Vec<AgentProblem>,
+    by_number: HashMap<String, usize>,
+    default: usize,
+}
 
-    fn assemble(folders: Vec<folder::Folder>, default_agent: Option<&str>) -> Result<Self, AgentProblems> {
-        let mut problems = Vec::new();
+impl AgentSurvey {
+    fn of(folders: Vec<Folder>, mut problems: Vec<AgentProblem>, default_agent: Option<&str>) -> Self {
         let mut agents: Vec<Arc<Agent>> = Vec::new();
+        let mut broken = Vec::new();
         for folder in folders {
             match folder.agent() {
                 Ok(agent) => agents.push(Arc::new(agent)),
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    broken.push(found.name);
+                    problems.extend(found.problems);
+                }
             }
         }
         agents.sort_by(|a, b| a.name.cmp(&b.name));
         for pair in agents.windows(2).filter(|pair| pair[0].name == pair[1].name) {
-            problems.push(format!("two agents are named {:?}; names must differ", pair[0].name));
+            let problem = format!("two agents are named {:?}; names must differ", pair[0].name);
+            problems.push(AgentProblem::of_agent(problem));
         }
         let mut by_number: HashMap<String, usize> = HashMap::new();
         for (position, agent) in agents.iter().enumerate() {
             for number in &agent.numbers {
                 if let Some(other) = by_number.insert(number.clone(), position) {
                     let (a, b) = (&agents[other].name, &agent.name);
-                    problems.push(format!("the number {number} belongs to the agents {a:?} and {b:?}"));
+                    let problem = format!("the number {number} belongs to the agents {a:?} and {b:?}");
+                    problems.push(AgentProblem::of_agent(problem));
                 }
             }
         }
-        let default = match default_agent {
-            Some(name) => agents.iter().position(|agent| &*agent.name == name),
-            None => Some(0),
-        };
-        if !problems.is_empty() {
-            return Err(AgentProblems(problems));
-        }
-        let Some(default) = default else {
+        let default = default_agent.and_then(|name| agents.iter().position(|agent| &*agent.name == name));
+        // A file that cannot be read may be the one of the agent that is looked for.
+        let may_be_broken = broken.iter().any(|name| name.is_none() || name.as_deref() == default_agent);
+        if let (Some(wanted), None, false) = (default_agent, default, may_be_broken) {
             let names: Vec<_> = agents.iter().map(|agent| &*agent.name).collect();
-            let (wanted, names) = (default_agent.unwrap_or_default(), names.join(", "));
-            let problem = format!("AGENT_DEFAULT is {wanted:?}, but the agents are: {names}");
-            return Err(AgentProblems(vec![problem]));
+            let problem = format!("AGENT_DEFAULT is {wanted:?}, but the agents are: {}", names.join(", "));
+            problems.push(AgentProblem::of_agent(problem));
+        }
+        Self { agents, problems, by_number, default: default.unwrap_or(0) }
+    }
+
+    /// The agents, if nothing is wrong.
+    ///
+    /// # Errors
+    /// With every problem.
+    pub fn into_agents(self) -> Result<Agents, AgentProblems> {
+        let Self { agents, problems, by_number, default } = self;
+        if problems.is_empty() { Ok(Agents { agents, by_number, default }) } else { Err(AgentProblems(problems)) }
+    }
+}
+
+impl Agents {
+    /// Loads every folder in `prompts_dir` that holds an `agent.toml`.
+    ///
+    /// Without a folder given (`PROMPTS_DIR` unset), `prompts` in the working directory is taken if
+    /// it is there, else the agent that is built into the program. `default_agent`
+    /// (`AGENT_DEFAULT`) answers the numbers nobody claims; without it the first by name does.
+    ///
+    /// # Errors
+    /// With every problem of every agent.
+    pub fn load(prompts_dir: Option<&Path>, default_agent: Option<&str>) -> Result<Self, AgentProblems> {
+        Self::survey(prompts_dir, default_agent).into_agents()
+    }
+
+    /// The agent that is built into the program, which the built-in backend knows.
+    pub fn built_in() -> Self {
+        let agents = AgentSurvey::of(vec![folder::built_in()], Vec::new(), None).into_agents();
+        agents.expect("a test loads the built-in agent")
+    }
+
+    /// Reads what [`Agents::load`] reads, for a check that goes on behind a problem.
+    pub fn survey(prompts_dir: Option<&Path>, default_agent: Option<&str>) -> AgentSurvey {
+        let (folders, problems) = match prompts_dir {
+            Some(dir) => folder::read_all(dir),
+            None if Path::new("prompts").is_dir() => folder::read_all(Path::new("prompts")),
+            None => (vec![folder::built_in()], Vec::new()),
         };
-        Ok(Self { agents, by_number, default })
+        AgentSurvey::of(folders, problems, default_agent)
     }
 
     /// Who answers this number.

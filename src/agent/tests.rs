@@ -55,12 +55,17 @@ fn desk() -> Agent {
 }
 
 fn problems(agent_toml: &str) -> Vec<String> {
-    folder(agent_toml).agent().unwrap_err()
+    let found = folder(agent_toml).agent().unwrap_err();
+    found.problems.into_iter().map(|problem| problem.message).collect()
+}
+
+fn assemble(folders: Vec<Folder>, default_agent: Option<&str>) -> Result<Agents, AgentProblems> {
+    AgentSurvey::of(folders, Vec::new(), default_agent).into_agents()
 }
 
 #[test]
 fn the_built_in_agent_answers_without_any_folder() {
-    let agents = Agents::assemble(vec![folder::built_in()], None).unwrap();
+    let agents = Agents::built_in();
     let golf = agents.for_number("+19999999999");
     assert_eq!(&*golf.name, "golf");
     for name in ["searchTeeTimes", "bookTeeTime", "modifyReservation", "cancelReservation"] {
@@ -130,7 +135,7 @@ fn every_problem_of_an_agent_is_told_at_once() {
         .replace("type = \"integer\"", "type = \"whole\"");
     let mut broken = folder(&broken);
     broken.system_md = "{{ nonsense }}".to_owned();
-    let found = broken.agent().unwrap_err().join("\n");
+    let found = lines(&broken.agent().unwrap_err().problems);
     for words in [
         "timezone is \"Mars/Olympus\"",
         "\"555\" is not a number",
@@ -173,18 +178,39 @@ fn the_dialled_number_chooses_the_agent() {
         let other = DESK.replace("\"desk\"", "\"annex\"").replace("+15555550100", "+15555550101");
         vec![folder(DESK), folder(&other)]
     };
-    let agents = Agents::assemble(folders(), Some("desk")).unwrap();
+    let agents = assemble(folders(), Some("desk")).unwrap();
     assert_eq!(&*agents.for_number("+15555550101").name, "annex");
     assert_eq!(&*agents.for_number("+15555550100").name, "desk");
     assert_eq!(&*agents.for_number("anonymous").name, "desk");
     assert!(agents.named("annex").is_some() && agents.named("attic").is_none());
-    let first = Agents::assemble(folders(), None).unwrap();
+    let first = assemble(folders(), None).unwrap();
     assert_eq!(&*first.for_number("anonymous").name, "annex");
-    let unknown = Agents::assemble(folders(), Some("attic")).unwrap_err();
+    let unknown = assemble(folders(), Some("attic")).unwrap_err();
     assert_eq!(unknown.to_string(), "AGENT_DEFAULT is \"attic\", but the agents are: annex, desk");
-    let twice = Agents::assemble(vec![folder(DESK), folder(DESK)], None).unwrap_err().to_string();
+    let twice = assemble(vec![folder(DESK), folder(DESK)], None).unwrap_err().to_string();
     assert!(twice.contains("two agents are named \"desk\""), "{twice}");
     assert!(twice.contains("the number +15555550100 belongs to"), "{twice}");
+}
+
+#[test]
+fn a_survey_gives_the_usable_agents_beside_the_problems_of_the_others() {
+    let broken = folder(&DESK.replace("\"desk\"", "\"annex\"").replace("PATCH", "FETCH"));
+    let found = AgentSurvey::of(vec![folder(DESK), broken], Vec::new(), Some("annex"));
+    assert_eq!(found.agents.iter().map(|agent| &*agent.name).collect::<Vec<_>>(), ["desk"]);
+    let parts: Vec<_> = found.problems.iter().map(|problem| problem.part).collect();
+    assert_eq!(parts, [AgentPart::Tool], "that the default is broken is no problem of its own: {:?}", found.problems);
+    let lost = AgentSurvey::of(vec![folder(DESK)], Vec::new(), Some("attic"));
+    assert_eq!(lost.problems[0].part, AgentPart::Agent);
+}
+
+#[test]
+fn english_has_many_tags() {
+    let speaks = |tag: &str| {
+        let agent = folder(&DESK.replace("timezone", &format!("language = {tag:?}\ntimezone"))).agent();
+        agent.unwrap().speaks_english()
+    };
+    assert!(["en", "en-US", "EN_gb"].into_iter().all(speaks));
+    assert!(!["de", "enm", "es-US"].into_iter().any(speaks));
 }
 
 #[test]

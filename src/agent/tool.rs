@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Zoned;
 use jsonschema::Validator;
 use reqwest::Method;
 use serde_json::{Map, Value};
 
+use super::arguments::Reader;
 use super::file::ToolFile;
 use super::template::{BodyTemplate, PathTemplate, Placeholder, TemplateError};
 
@@ -41,6 +43,7 @@ pub struct Tool {
     /// Annotations for the scripted agent, as they stand in the file.
     pub forms: Value,
     validator: Validator,
+    reader: Reader,
     path: PathTemplate,
     body: Option<BodyTemplate>,
 }
@@ -57,23 +60,24 @@ impl Tool {
             problems.push("this name belongs to a built-in tool".to_owned());
         }
         let method = match file.method.as_str() {
-            "GET" => Method::GET,
-            "POST" => Method::POST,
-            "PUT" => Method::PUT,
-            "PATCH" => Method::PATCH,
-            "DELETE" => Method::DELETE,
+            "GET" => Some(Method::GET),
+            "POST" => Some(Method::POST),
+            "PUT" => Some(Method::PUT),
+            "PATCH" => Some(Method::PATCH),
+            "DELETE" => Some(Method::DELETE),
             other => {
                 problems.push(format!("method is {other:?}, but must be GET, POST, PUT, PATCH or DELETE"));
-                Method::GET
+                None
             }
         };
+        let is_get = method == Some(Method::GET);
         if !(Duration::from_millis(100)..=Duration::from_secs(60)).contains(&file.timeout) {
             problems.push(format!("timeout is {:?}, but must be from 100ms to 60s", file.timeout));
         }
         if file.retries > 5 {
             problems.push(format!("retries is {}, but must be from 0 to 5", file.retries));
         }
-        if file.side_effect && method == Method::GET {
+        if file.side_effect && is_get {
             problems.push("a tool with side_effect cannot be a GET".to_owned());
         }
         let mut keep = |problem: String| problems.push(problem);
@@ -83,18 +87,24 @@ impl Tool {
         let path = PathTemplate::parse(&file.path).map_err(|problem| keep(format!("path: {problem}"))).ok();
         let body = file.body.as_ref().map(BodyTemplate::parse).transpose();
         let body = body.map_err(|problem| keep(format!("body: {problem}"))).ok();
-        let (Some(schema), Some(validator), Some(path), Some(body)) = (schema, validator, path, body) else {
-            return Err(problems);
-        };
-        if body.is_some() && method == Method::GET {
+        if file.body.is_some() && is_get {
             problems.push("a GET has no body".to_owned());
         }
-        schema.check(&path, body.as_ref(), method == Method::GET, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
+        if let Some(schema) = &schema {
+            schema.check(path.as_ref(), body.as_ref().and_then(Option::as_ref), &mut problems);
+            // Where a template cannot be read, nobody knows what it uses.
+            if let (Some(path), Some(body)) = (&path, &body) {
+                schema.check_all_used(path, body.as_ref(), is_get, &mut problems);
+            }
         }
-        let body = body.or_else(|| schema.rest(&path).filter(|_| method != Method::GET));
+        let (Some(method), Some(schema), Some(validator), Some(path), Some(body), true) =
+            (method, schema, validator, path, body, problems.is_empty())
+        else {
+            return Err(problems);
+        };
+        let body = body.or_else(|| schema.rest(&path).filter(|_| !is_get));
         Ok(Self {
+            reader: Reader::new(&file.parameters, &file.forms),
             name: file.name,
             description: file.description,
             method,
@@ -108,6 +118,13 @@ impl Tool {
             path,
             body,
         })
+    }
+
+    /// Reads arguments that do not fit the schema as what it wants ("next Friday" for a date), and says how many
+    /// were. What fits is never touched, nor is what cannot be read or could mean two things. `now` is the time
+    /// where the agent works.
+    pub fn normalise(&self, arguments: &mut Value, now: &Zoned) -> u32 {
+        self.reader.read(arguments, &self.validator, now)
     }
 
     /// Checks arguments against the schema; the faults come back in words that name the field.
@@ -151,21 +168,31 @@ impl<'a> Schema<'a> {
         Ok(Self { properties, required })
     }
 
-    fn check(&self, path: &PathTemplate, body: Option<&BodyTemplate>, is_get: bool, problems: &mut Vec<String>) {
+    fn check(&self, path: Option<&PathTemplate>, body: Option<&BodyTemplate>, problems: &mut Vec<String>) {
         for name in self.required.iter().filter(|name| !self.properties.contains_key(**name)) {
             problems.push(format!("parameters: {name} is required but not among the properties"));
         }
-        let in_body = body.map(BodyTemplate::placeholders).unwrap_or_default();
-        for placeholder in path.placeholders() {
+        for placeholder in path.map(PathTemplate::placeholders).unwrap_or_default() {
             self.check_placeholder(placeholder, "path", problems);
             if !self.is_scalar(&placeholder.name) {
                 problems.push(format!("path: {} must be a string, number or boolean", placeholder.name));
             }
         }
-        for placeholder in &in_body {
+        for placeholder in body.map(BodyTemplate::placeholders).unwrap_or_default() {
             self.check_placeholder(placeholder, "body", problems);
         }
+    }
+
+    /// An argument that the backend never gets is asked of callers in vain.
+    fn check_all_used(
+        &self,
+        path: &PathTemplate,
+        body: Option<&BodyTemplate>,
+        is_get: bool,
+        problems: &mut Vec<String>,
+    ) {
         if is_get || body.is_some() {
+            let in_body = body.map(BodyTemplate::placeholders).unwrap_or_default();
             let used: BTreeSet<_> = path.placeholders().into_iter().chain(in_body).map(|used| &*used.name).collect();
             for name in self.properties.keys().filter(|name| !used.contains(name.as_str())) {
                 problems.push(format!("the argument {name} never reaches the backend"));

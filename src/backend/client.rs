@@ -9,15 +9,16 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Zoned;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, sleep, timeout_at};
 use voice_pipeline::net::http::{ClientError, address, client, read_up_to};
 use voice_pipeline::tools::ToolOutcome;
 
-use super::arguments;
+use super::arguments::{self, Fitting};
 use super::outcome::{self, Answer, NoAnswer};
 use crate::agent::Tool;
 
@@ -102,28 +103,37 @@ impl BackendClient {
         })
     }
 
-    /// Checks the arguments and makes the call.
-    pub(super) async fn call(&self, tool: &Tool, arguments: &str, call_id: &str, idempotency_key: &str) -> ToolOutcome {
-        let request = match self.request(tool, arguments, call_id, idempotency_key) {
+    /// Reads and checks the arguments and makes the call. `now` is the time where the agent works.
+    pub(super) async fn call(
+        &self,
+        tool: &Tool,
+        arguments: &str,
+        now: &Zoned,
+        (call_id, idempotency_key): (&str, &str),
+    ) -> ToolOutcome {
+        let request = arguments::read(tool, arguments, now).and_then(|Fitting { arguments, normalised }| {
+            Ok((self.request(tool, &arguments, call_id, idempotency_key)?, normalised))
+        });
+        let (request, normalised) = match request {
             Ok(request) => request,
             Err(faults) => return outcome::invalid_arguments(&faults),
         };
-        match self.exchange(&request).await {
+        let outcome = match self.exchange(&request).await {
             Tried::Answered { answer, .. } => outcome::answered(&answer),
             Tried::Failed(why) => outcome::no_answer(why, tool.side_effect),
-        }
+        };
+        ToolOutcome { normalised, ..outcome }
     }
 
     fn request<'a>(
         &self,
         tool: &'a Tool,
-        arguments: &str,
+        arguments: &Map<String, Value>,
         call_id: &str,
         idempotency_key: &str,
     ) -> Result<Request<'a>, String> {
-        let arguments = arguments::read(tool, arguments)?;
-        let path = tool.render_path(&arguments).map_err(|error| error.to_string())?;
-        let body = tool.render_body(&arguments).map_err(|error| error.to_string())?;
+        let path = tool.render_path(arguments).map_err(|error| error.to_string())?;
+        let body = tool.render_body(arguments).map_err(|error| error.to_string())?;
         let url = Url::parse(&format!("{}{path}", self.base.as_str().trim_end_matches('/')));
         let is_inside = |url: &Url| {
             url.origin() == self.base.origin() && url.path().starts_with(self.base.path().trim_end_matches('/'))

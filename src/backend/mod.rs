@@ -4,7 +4,8 @@
 //! comes back with words for the model: a result, the faults of its arguments, or what went wrong.
 //!
 //! What always holds:
-//! - arguments reach the backend only after they passed the tool's schema;
+//! - arguments reach the backend only after they passed the tool's schema, read as what it wants where they
+//!   did not;
 //! - no argument changes which host or resource is addressed;
 //! - every logical call has its own `Idempotency-Key`, the same over all its tries;
 //! - a result is at most [`BackendSettings::result_max_bytes`] long, and a note says when it was cut;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
+use jiff::Zoned;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use voice_pipeline::chat::ToolCall;
@@ -88,7 +90,8 @@ impl Tools for BackendTools {
         if let Some(tool) = self.agent.tool(&call.name) {
             let key = self.idempotency_key(&call);
             let (tool, client, call_id) = (Arc::clone(tool), Arc::clone(&self.client), Arc::clone(&self.call_id));
-            return async move { client.call(&tool, &call.arguments, &call_id, &key).await }.boxed();
+            let now = Zoned::now().with_time_zone(self.agent.timezone.clone());
+            return async move { client.call(&tool, &call.arguments, &now, (&call_id, &key)).await }.boxed();
         }
         let outcome = match call.name.as_str() {
             name if !self.offers(name) => outcome::unknown_tool(name, &self.specs),

@@ -27,7 +27,7 @@ pub(super) enum NoAnswer {
 }
 
 pub(super) fn done() -> ToolOutcome {
-    ToolOutcome { content: json!({"ok": true}).to_string(), succeeded: true }
+    ToolOutcome { content: json!({"ok": true}).to_string(), succeeded: true, normalised: 0 }
 }
 
 pub(super) fn unknown_tool(name: &str, specs: &[ToolSpec]) -> ToolOutcome {
@@ -71,7 +71,7 @@ pub(super) fn answered(answer: &Answer) -> ToolOutcome {
             (false, false) => text,
             (false, true) => format!("{text}\n[cut here: the result is longer than {} bytes]", answer.body.len()),
         };
-        return ToolOutcome { content, succeeded: true };
+        return ToolOutcome { content, succeeded: true, normalised: 0 };
     }
     let mut error = match serde_json::from_str(&text) {
         Ok(Value::Object(error)) => error,
@@ -82,7 +82,7 @@ pub(super) fn answered(answer: &Answer) -> ToolOutcome {
     };
     error.entry("error").or_insert_with(|| "backend_error".into());
     error.insert("status".to_owned(), status.into());
-    ToolOutcome { content: Value::Object(error).to_string(), succeeded: false }
+    ToolOutcome { content: Value::Object(error).to_string(), succeeded: false, normalised: 0 }
 }
 
 /// The body as text, cut at the end of a character.
@@ -95,7 +95,7 @@ fn text_of(answer: &Answer) -> String {
 }
 
 fn failed(error: &str, message: &str) -> ToolOutcome {
-    ToolOutcome { content: json!({"error": error, "message": message}).to_string(), succeeded: false }
+    ToolOutcome { content: json!({"error": error, "message": message}).to_string(), succeeded: false, normalised: 0 }
 }
 
 #[cfg(test)]

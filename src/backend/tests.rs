@@ -192,10 +192,21 @@ fn json_of(outcome: &ToolOutcome) -> Value {
 const SATURDAY: &str = r#"{"date":"2026-11-28","players":4}"#;
 
 #[tokio::test]
+async fn arguments_as_people_say_them_reach_the_backend_as_the_schema_wants_them() {
+    let desk = Desk::with([Reply::Json(200, r#"{"slots":[]}"#)]).await;
+    let found = desk.call("search", r#"{"date":"November 28th, 2026","players":"a foursome"}"#).await;
+    assert_eq!(found, ToolOutcome { content: r#"{"slots":[]}"#.into(), succeeded: true, normalised: 2 });
+    assert_eq!(desk.seen()[0].target, "/api/tee-times?date=2026-11-28&players=4");
+    let doubtful = desk.call("search", r#"{"date":"this weekend","players":"two"}"#).await;
+    assert_eq!((doubtful.succeeded, desk.seen().len()), (false, 1), "nothing is guessed");
+    assert!(doubtful.content.contains("this weekend") && !doubtful.content.contains("two"), "{}", doubtful.content);
+}
+
+#[tokio::test]
 async fn a_call_carries_its_arguments_and_who_asks() {
     let desk = Desk::with([Reply::Json(200, r#"{"slots":[]}"#), Reply::Json(201, "{}")]).await;
     let found = desk.call("search", r#"{"date":"2026-11-28","players":"4","after":null}"#).await;
-    assert_eq!(found, ToolOutcome { content: r#"{"slots":[]}"#.into(), succeeded: true });
+    assert_eq!(found, ToolOutcome { content: r#"{"slots":[]}"#.into(), succeeded: true, normalised: 0 });
     desk.call("book", r#"{"name":"Jos\u00e9"}"#).await;
     let seen = desk.seen();
     assert_eq!(seen[0].method, Method::GET);
@@ -313,7 +324,7 @@ async fn redirects_are_not_followed_with_the_token() {
 async fn faulty_arguments_never_reach_the_backend() {
     let desk = Desk::with([]).await;
     for (arguments, field) in [
-        (r#"{"date":"Saturday","players":4}"#, "date: "),
+        (r#"{"date":"this weekend","players":4}"#, "date: "),
         (r#"{"date":"2026-11-28","players":"many"}"#, "players: "),
         (r#"{"date":"2026-11-28","players":9}"#, "players: "),
         (r#"{"date":"2026-11-28"}"#, "\"players\" is a required property"),

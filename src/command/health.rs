@@ -25,7 +25,7 @@ pub(crate) fn run(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 /// Where a listener is dialled: one on all addresses answers on loopback.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         ip if !ip.is_unspecified() => ip,
         ip if ip.is_ipv4() => Ipv4Addr::LOCALHOST.into(),

@@ -1,6 +1,7 @@
 //! The subcommands: the only code that sees the server's rooms and the engines together.
 
 pub(crate) mod call;
+pub(crate) mod check;
 pub(crate) mod engines;
 pub(crate) mod health;
 pub(crate) mod models;

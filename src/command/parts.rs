@@ -1,5 +1,7 @@
 //! From settings to the settings of the rooms, which know no environment.
 
+use std::thread::available_parallelism;
+
 use anyhow::Context;
 use voice_engines::forms::{Forms, FormsAgent, FormsTool};
 use voice_gateway::agent::Agent;
@@ -27,7 +29,7 @@ pub(crate) fn telephony_settings(config: &Config) -> TelephonySettings {
         },
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         trust_proxy: config.server.trust_proxy,
-        max_calls: config.max_calls() as usize,
+        max_calls: config.max_calls(available_parallelism().map_or(1, usize::from)) as usize,
         stream_token_lifetime: media.token_lifetime,
         socket: SocketSettings {
             start_timeout: media.start_timeout,
@@ -111,6 +113,12 @@ pub(crate) fn backend_settings(config: &Config, base_url: String) -> BackendSett
 
 /// The scripted agent of an agent's tools.
 pub(crate) fn forms(agent: &Agent) -> anyhow::Result<Forms> {
+    let compiled = Forms::compile(&forms_agent(agent));
+    compiled.with_context(|| format!("agent {} has no scripted form", agent.name))
+}
+
+/// What the scripted agent is made from.
+pub(crate) fn forms_agent(agent: &Agent) -> FormsAgent {
     let tools = agent.tools.iter().map(|tool| FormsTool {
         spec: ToolSpec {
             name: tool.name.clone(),
@@ -120,12 +128,7 @@ pub(crate) fn forms(agent: &Agent) -> anyhow::Result<Forms> {
         side_effect: tool.side_effect,
         annotations: tool.forms.clone(),
     });
-    let compiled = Forms::compile(&FormsAgent {
-        language: agent.language.clone(),
-        tools: tools.collect(),
-        annotations: agent.forms.clone(),
-    });
-    compiled.with_context(|| format!("agent {} has no scripted form", agent.name))
+    FormsAgent { language: agent.language.clone(), tools: tools.collect(), annotations: agent.forms.clone() }
 }
 
 /// How one of the chat-completions servers is asked. `asks_again`: nobody stands in for it.

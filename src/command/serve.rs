@@ -17,13 +17,15 @@ use voice_engines::weights::Progress;
 use voice_gateway::agent::Agents;
 use voice_gateway::backend::BackendClient;
 use voice_gateway::call::{CallSettings, Desk, Reception, Switchboard};
-use voice_gateway::config::{Config, EventsTarget, LogFormat, Warning};
+use voice_gateway::config::{Config, EventsTarget, LogFormat, RecordingFormat, Warning};
 use voice_gateway::http::Gateway;
 use voice_gateway::http::serve::{Listener, serve};
 use voice_gateway::observability::{EventHub, Metrics, init_tracing, jsonl, logs};
+use voice_gateway::recording;
+use voice_gateway::recording::recorder::Recorder;
 
 use super::engines::{Engines, Wanted};
-use super::vendors::{Plan, Suppliers};
+use super::vendors::Suppliers;
 use super::{engines, parts, runtime, vendors};
 
 /// How long calls may take to say their closing line once the drain time is over.
@@ -58,7 +60,11 @@ async fn run_async(config: &Config) -> anyhow::Result<ExitCode> {
     background.spawn(metrics.clone().run_upkeep(stop.clone()));
 
     let settings: CallSettings = parts::call_settings(config);
-    let switchboard = Arc::new(Switchboard::new(Arc::clone(&agents), backend, settings, events));
+    let mut switchboard = Switchboard::new(Arc::clone(&agents), backend, settings, events);
+    if let Some(recorder) = recorder(config, &mut background)? {
+        switchboard = switchboard.record_with(recorder);
+    }
+    let switchboard = Arc::new(switchboard);
     let gateway = Gateway::new(parts::telephony_settings(config), Arc::new(Reception(Arc::clone(&switchboard))));
     let listen = TcpListener::bind(config.server.listen)
         .await
@@ -170,9 +176,22 @@ fn observers(config: &Config, background: &mut JoinSet<()>) -> anyhow::Result<Ar
     Ok(Arc::new(hub))
 }
 
+/// Records calls, if they are to be recorded.
+fn recorder(config: &Config, background: &mut JoinSet<()>) -> anyhow::Result<Option<Recorder>> {
+    let Some(folder) = &config.recordings.folder else { return Ok(None) };
+    let format = match config.recordings.format {
+        RecordingFormat::Wav => recording::Format::Wav,
+        RecordingFormat::Opus => recording::Format::Opus,
+    };
+    let (recorder, writer) = recording::recorder::open(folder, format)
+        .with_context(|| format!("RECORDINGS_DIR is {}, which cannot be written to", folder.display()))?;
+    background.spawn_blocking(move || writer.run());
+    Ok(Some(recorder))
+}
+
 /// Loads the engines that are wanted, opens a desk for every agent.
 async fn open(config: &Config, agents: &Agents, switchboard: &Switchboard) -> anyhow::Result<()> {
-    let plans = agents.all().iter().map(|agent| Plan::of(config, agent)).collect::<anyhow::Result<Vec<_>>>()?;
+    let plans = vendors::plans(config, agents.all())?;
     let engines = load_engines(config, vendors::wanted(config, &plans)).await?;
     let mut suppliers = Suppliers::new(config, engines)?;
     let mut desks = Vec::new();

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use thiserror::Error;
 use voice_gateway::agent::Agent;
 use voice_gateway::call::Desk;
 use voice_gateway::config::{Config, LlmVendor, SttVendor, TtsVendor, TurnModel};
@@ -28,44 +29,164 @@ use super::parts;
 /// The chains of one agent, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
-    stt: Vec<SttVendor>,
-    llm: Vec<LlmVendor>,
-    tts: Vec<TtsVendor>,
+    pub(crate) stt: Vec<SttVendor>,
+    pub(crate) llm: Vec<LlmVendor>,
+    pub(crate) tts: Vec<TtsVendor>,
 }
+
+/// Why an agent cannot have the vendors that are named for it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum PlanProblem {
+    /// The agent's file names a vendor that does not exist.
+    #[error("agent {agent}: {setting} is {value:?}, but must be {expected}")]
+    NoSuchVendor { agent: Arc<str>, setting: &'static str, value: String, expected: String },
+    /// The agent's file names a vendor that has no key or no address.
+    #[error("agent {agent} names a vendor, but {missing}")]
+    Missing { agent: Arc<str>, missing: &'static str },
+    /// An engine of this process does not know the agent's language.
+    #[error("{}; {}", self.problem(), self.remedy())]
+    OnlyEnglish { agent: Arc<str>, language: String, place: Place, vendor: &'static str },
+}
+
+/// Where a chain is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the agent's file, by this key.
+    File(&'static str),
+    /// By this setting.
+    Setting(&'static str),
+    /// Nowhere: this setting is unset, and its default is meant.
+    Unset(&'static str),
+}
+
+impl PlanProblem {
+    /// What is wrong.
+    pub(crate) fn problem(&self) -> String {
+        let Self::OnlyEnglish { agent, language, place, vendor } = self else { return self.to_string() };
+        let names = match place {
+            Place::File(key) => format!("{key} in its agent.toml names {vendor}"),
+            Place::Setting(setting) => format!("{setting} names {vendor}"),
+            Place::Unset(setting) => format!("{setting} is unset, which means {vendor}"),
+        };
+        format!("agent {agent} speaks {language}, but {names}, which knows English only")
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::NoSuchVendor { setting, .. } => format!("correct {setting} in the agent's agent.toml"),
+            Self::Missing { .. } => "set what is missing, or name another vendor in the agent's agent.toml".to_owned(),
+            Self::OnlyEnglish { place, vendor, .. } => {
+                let other = match *vendor {
+                    FORMS => "chat, and set LLM_BASE_URL or OPENAI_API_KEY",
+                    _ => "deepgram, and set DEEPGRAM_API_KEY and DEEPGRAM_LANGUAGE",
+                };
+                match place {
+                    Place::File(key) => format!("name {other}, under {key}"),
+                    Place::Setting(setting) | Place::Unset(setting) => {
+                        format!("name {other}, in {setting} or under [vendors] in its agent.toml")
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How the engines that speak English only are named.
+const LOCAL: &str = "local";
+const FORMS: &str = "forms";
 
 impl Plan {
     /// What the agent's file says, and the settings where it says nothing.
     ///
     /// # Errors
-    /// When the file names a vendor that does not exist or cannot be used.
-    pub(crate) fn of(config: &Config, agent: &Agent) -> anyhow::Result<Self> {
-        let wrong = |name: &'static str, value: &str| {
-            let (agent, value) = (agent.name.to_string(), value.to_owned());
-            move |expected: String| anyhow!("agent {agent}: vendors.{name} is {value:?}, but must be {expected}")
-        };
+    /// With everything that keeps the agent from working like this.
+    pub(crate) fn of(config: &Config, agent: &Agent) -> Result<Self, Vec<PlanProblem>> {
         let named = &agent.vendors;
-        let plan = Self {
-            stt: match &named.stt {
-                Some(text) => SttVendor::chain(text).map_err(wrong("stt", text))?,
-                None => config.speech.stt.clone(),
-            },
-            llm: match &named.llm {
-                Some(text) => LlmVendor::chain(text).map_err(wrong("llm", text))?,
-                None => config.llm.vendors(),
-            },
-            tts: match &named.tts {
-                Some(text) => TtsVendor::chain(text).map_err(wrong("tts", text))?,
-                None => config.speech.tts.clone(),
-            },
+        let mut problems = Vec::new();
+        let mut wrong = |setting: &'static str, named: &Option<String>, expected: String| {
+            let (agent, value) = (Arc::clone(&agent.name), named.clone().unwrap_or_default());
+            problems.push(PlanProblem::NoSuchVendor { agent, setting, value, expected });
         };
-        let hears_or_speaks = plan.stt.contains(&SttVendor::Deepgram) || plan.tts.contains(&TtsVendor::Deepgram);
-        let missing = hears_or_speaks.then(|| config.missing_for_deepgram()).flatten();
-        let missing = missing.or_else(|| plan.llm.iter().find_map(|&vendor| config.missing_for_llm(vendor)));
-        match missing {
-            Some(missing) => Err(anyhow!("agent {} names a vendor, but {missing}", agent.name)),
-            None => Ok(plan),
+        let stt = named.stt.as_deref().map(SttVendor::chain).transpose();
+        let llm = named.llm.as_deref().map(LlmVendor::chain).transpose();
+        let tts = named.tts.as_deref().map(TtsVendor::chain).transpose();
+        let plan = Self {
+            stt: chosen(stt, || config.speech.stt.clone(), |expected| wrong("vendors.stt", &named.stt, expected)),
+            llm: chosen(llm, || config.llm.vendors(), |expected| wrong("vendors.llm", &named.llm, expected)),
+            tts: chosen(tts, || config.speech.tts.clone(), |expected| wrong("vendors.tts", &named.tts, expected)),
+        };
+        // What the settings themselves name was looked at when they were read.
+        let hears_or_speaks = named.stt.is_some() && plan.stt.contains(&SttVendor::Deepgram)
+            || named.tts.is_some() && plan.tts.contains(&TtsVendor::Deepgram);
+        let for_deepgram = hears_or_speaks.then(|| config.missing_for_deepgram()).flatten();
+        let thinks: &[LlmVendor] = if named.llm.is_some() { &plan.llm } else { &[] };
+        let for_models = thinks.iter().filter_map(|&vendor| config.missing_for_llm(vendor));
+        for missing in for_deepgram.into_iter().chain(for_models) {
+            problems.push(PlanProblem::Missing { agent: Arc::clone(&agent.name), missing });
+        }
+        if !agent.speaks_english() {
+            problems.extend(plan.engines_without(config, agent));
+        }
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    /// The engines in the plan that do not know the agent's language.
+    fn engines_without(&self, config: &Config, agent: &Agent) -> Vec<PlanProblem> {
+        let named = &agent.vendors;
+        let place = |in_file: &Option<String>, key, setting| match in_file {
+            Some(_) => Place::File(key),
+            None => Place::Setting(setting),
+        };
+        let brain = match place(&named.llm, "vendors.llm", "LLM_VENDOR") {
+            Place::Setting(setting) if config.llm.chosen_vendors.is_none() => Place::Unset(setting),
+            place => place,
+        };
+        [
+            (self.stt.contains(&SttVendor::Local), place(&named.stt, "vendors.stt", "STT_VENDOR"), LOCAL),
+            (self.tts.contains(&TtsVendor::Local), place(&named.tts, "vendors.tts", "TTS_VENDOR"), LOCAL),
+            (self.llm.contains(&LlmVendor::Forms), brain, FORMS),
+        ]
+        .into_iter()
+        .filter(|(is_named, ..)| *is_named)
+        .map(|(_, place, vendor)| PlanProblem::OnlyEnglish {
+            agent: Arc::clone(&agent.name),
+            language: agent.language.clone(),
+            place,
+            vendor,
+        })
+        .collect()
+    }
+}
+
+/// The chain of the agent's file, or of the settings; empty, after saying so, where the file's is wrong.
+fn chosen<V>(
+    named: Result<Option<Vec<V>>, String>,
+    settings: impl FnOnce() -> Vec<V>,
+    wrong: impl FnOnce(String),
+) -> Vec<V> {
+    match named {
+        Ok(named) => named.unwrap_or_else(settings),
+        Err(expected) => {
+            wrong(expected);
+            Vec::new()
         }
     }
+}
+
+/// The plans of all agents.
+///
+/// # Errors
+/// With every problem of every agent, one a line.
+pub(crate) fn plans(config: &Config, agents: &[Arc<Agent>]) -> anyhow::Result<Vec<Plan>> {
+    let (mut plans, mut problems) = (Vec::new(), Vec::new());
+    for agent in agents {
+        match Plan::of(config, agent) {
+            Ok(plan) => plans.push(plan),
+            Err(found) => problems.extend(found.iter().map(PlanProblem::to_string)),
+        }
+    }
+    if problems.is_empty() { Ok(plans) } else { Err(anyhow!("{}", problems.join("\n"))) }
 }
 
 /// Which local engines these plans and settings need.
@@ -192,10 +313,15 @@ mod tests {
 
     /// The golf agent with these lines in its file.
     fn agent(vendors: &str) -> Arc<Agent> {
+        in_language("en-US", vendors)
+    }
+
+    fn in_language(language: &str, vendors: &str) -> Arc<Agent> {
         let golf = Path::new(env!("CARGO_MANIFEST_DIR")).join("prompts/golf");
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("golf")).unwrap();
         let text = std::fs::read_to_string(golf.join("agent.toml")).unwrap();
+        let text = text.replace("language = \"en-US\"", &format!("language = {language:?}"));
         let (head, rest) = text.split_once("[lines]").unwrap();
         std::fs::write(folder.path().join("golf/agent.toml"), format!("{head}{vendors}\n[lines]{rest}")).unwrap();
         std::fs::copy(golf.join("system.md"), folder.path().join("golf/system.md")).unwrap();
@@ -222,7 +348,7 @@ mod tests {
     #[test]
     fn a_vendor_that_cannot_be_used_is_named_with_what_is_missing() {
         let config = config(&[]);
-        let problem = |vendors: &str| Plan::of(&config, &agent(vendors)).unwrap_err().to_string();
+        let problem = |vendors: &str| plans(&config, &[agent(vendors)]).unwrap_err().to_string();
         assert_eq!(
             problem("[vendors]\nstt = \"depgram\""),
             "agent golf: vendors.stt is \"depgram\", but must be local or deepgram, or several of them in the order in \
@@ -236,6 +362,55 @@ mod tests {
             problem("[vendors]\nllm = \"chat,forms\""),
             "agent golf names a vendor, but neither OPENAI_API_KEY nor LLM_BASE_URL is set"
         );
+    }
+
+    #[test]
+    fn every_problem_of_every_agent_is_told_at_once() {
+        let config = config(&[]);
+        let both = agent("[vendors]\nstt = \"deepgram\"\nllm = \"chat,chat2\"\ntts = \"nobody\"");
+        let told = plans(&config, &[Arc::clone(&both), both]).unwrap_err().to_string();
+        assert_eq!(told.lines().count(), 8, "{told}");
+    }
+
+    #[test]
+    fn engines_that_know_english_only_are_refused_to_an_agent_with_another_language() {
+        let german = |vendors: &str| in_language("de-DE", vendors);
+        let told = |config: &Config, agent| plans(config, &[agent]).map(drop).map_err(|error| error.to_string());
+        assert_eq!(
+            told(&config(&[]), german("")).unwrap_err().lines().collect::<Vec<_>>(),
+            [
+                "agent golf speaks de-DE, but STT_VENDOR names local, which knows English only; name deepgram, and set \
+                 DEEPGRAM_API_KEY and DEEPGRAM_LANGUAGE, in STT_VENDOR or under [vendors] in its agent.toml",
+                "agent golf speaks de-DE, but TTS_VENDOR names local, which knows English only; name deepgram, and set \
+                 DEEPGRAM_API_KEY and DEEPGRAM_LANGUAGE, in TTS_VENDOR or under [vendors] in its agent.toml",
+                "agent golf speaks de-DE, but LLM_VENDOR is unset, which means forms, which knows English only; name \
+                 chat, and set LLM_BASE_URL or OPENAI_API_KEY, in LLM_VENDOR or under [vendors] in its agent.toml",
+            ]
+        );
+        let cloud = config(&[
+            ("STT_VENDOR", "deepgram"),
+            ("TTS_VENDOR", "deepgram"),
+            ("DEEPGRAM_URL", "ws://127.0.0.1:9"),
+            ("LLM_BASE_URL", "http://127.0.0.1:9/v1"),
+        ]);
+        assert_eq!(told(&cloud, german("")), Ok(()));
+        let stand_in = told(&cloud, german("[vendors]\nstt = \"deepgram,local\"")).unwrap_err();
+        assert!(stand_in.contains("vendors.stt in its agent.toml names local"), "{stand_in}");
+        assert_eq!(told(&config(&[]), in_language("en-GB", "")), Ok(()));
+    }
+
+    #[test]
+    fn a_scripted_stand_in_is_compiled_before_the_first_call() {
+        // Another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = config(&[("LLM_VENDOR", "chat,forms"), ("LLM_BASE_URL", "http://127.0.0.1:9/v1")]);
+        let mut suppliers = Suppliers::new(&config, Engines::default()).unwrap();
+        let brains = suppliers.brains(&config.llm.vendors(), &agent("")).unwrap();
+        assert_eq!(brains.vendors().map(|vendor| vendor.name()).collect::<Vec<_>>(), ["chat", "forms"]);
+        let mut broken = Arc::into_inner(agent("")).unwrap();
+        broken.language = "fr-FR".to_owned();
+        let problem = suppliers.brains(&config.llm.vendors(), &broken).err().unwrap().to_string();
+        assert_eq!(problem, "agent golf has no scripted form");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::declare::{Entry, Section};
 use super::sections;
 
 /// Every section, in the order an operator meets them.
-pub(super) fn sections() -> [Section; 10] {
+pub(super) fn sections() -> [Section; 11] {
     [
         sections::ServerSettings::section(),
         sections::TwilioSettings::section(),
@@ -18,6 +18,7 @@ pub(super) fn sections() -> [Section; 10] {
         sections::LlmSettings::section(),
         sections::TurnSettings::section(),
         sections::ObservabilitySettings::section(),
+        sections::RecordingSettings::section(),
     ]
 }
 

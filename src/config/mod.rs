@@ -5,7 +5,7 @@
 //! its name, default, range and effect; [`settings_markdown`] writes docs/SETTINGS.md from that.
 //!
 //! What always holds:
-//! - a [`Config`] that exists is in range throughout, and its parts agree with one another;
+//! - a [`Config`] that was read is in range throughout, and its parts agree with one another;
 //! - no secret is part of an error, a warning or a `Debug` text.
 //!
 //! Not here: what the settings mean to the rooms that use them. `command::parts` hands each room its part.
@@ -27,8 +27,8 @@ pub use manual::settings_markdown;
 pub use reader::{ConfigErrors, Problem};
 pub use sections::{
     AgentSettings, DeepgramSettings, EventsTarget, LlmSettings, LlmVendor, LocalSttModel, LogFormat, MaxTokensField,
-    MediaSettings, ObservabilitySettings, ServerSettings, SpeechDetectionSettings, SpeechSettings, SttVendor,
-    TtsVendor, TurnModel, TurnSettings, TwilioSettings,
+    MediaSettings, ObservabilitySettings, RecordingFormat, RecordingSettings, ServerSettings, SpeechDetectionSettings,
+    SpeechSettings, SttVendor, TtsVendor, TurnModel, TurnSettings, TwilioSettings,
 };
 
 use reader::Reader;
@@ -56,6 +56,8 @@ pub struct Config {
     pub turn: TurnSettings,
     /// Logs and events.
     pub observability: ObservabilitySettings,
+    /// Recordings of calls.
+    pub recordings: RecordingSettings,
 }
 
 /// Something that looks wrong but does not stop the gateway.
@@ -73,9 +75,35 @@ impl fmt::Display for Warning {
     }
 }
 
+/// What an environment comes to, whether the gateway can start with it or not.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The settings. One that cannot be read stands at its default, so parts may disagree.
+    pub config: Config,
+    /// Why the gateway would not start.
+    pub problems: Vec<Problem>,
+    /// What looks wrong and does not stop it.
+    pub warnings: Vec<Warning>,
+    unread: Vec<&'static str>,
+}
+
+impl Survey {
+    /// Whether the values of these settings are what the environment says, not defaults in the place of
+    /// something that cannot be read.
+    pub fn has_read(&self, names: &[&str]) -> bool {
+        !self.unread.iter().any(|unread| names.contains(unread))
+    }
+}
+
 impl Config {
     /// Reads every setting. Fails with all problems, succeeds with all warnings.
     pub fn read(environment: &dyn Environment) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let Survey { config, problems, warnings, .. } = Self::survey(environment);
+        if problems.is_empty() { Ok((config, warnings)) } else { Err(ConfigErrors { problems }) }
+    }
+
+    /// Reads every setting and tells everything about it, for a check that goes on behind a problem.
+    pub fn survey(environment: &dyn Environment) -> Survey {
         let mut reader = Reader::new(environment);
         let config = Self {
             server: ServerSettings::read(&mut reader),
@@ -88,12 +116,13 @@ impl Config {
             llm: LlmSettings::read(&mut reader),
             turn: TurnSettings::read(&mut reader),
             observability: ObservabilitySettings::read(&mut reader),
+            recordings: RecordingSettings::read(&mut reader),
         };
         config.check_together(&mut reader);
-        reader.finish()?;
+        let (problems, unread) = reader.finish();
         let mut warnings = misspelt(environment);
         warnings.extend(config.oddities());
-        Ok((config, warnings))
+        Survey { config, problems, warnings, unread }
     }
 
     /// Settings that are fine alone and wrong together.
@@ -124,6 +153,10 @@ impl Config {
                 }
             }
         }
+        if self.recordings.format == RecordingFormat::Opus && !cfg!(feature = "opus") {
+            let message = "is \"opus\", but this build cannot write it: build with `--features opus` (needs libopus; Debian: libopus-dev and pkg-config)";
+            reader.object("RECORDINGS_FORMAT", message);
+        }
         let turn = &self.turn;
         if turn.likely > turn.sure {
             let message = format!("is {:?}, but must not be above ENDPOINT_SURE ({:?})", turn.likely, turn.sure);
@@ -143,12 +176,12 @@ impl Config {
         }
     }
 
-    /// Calls at the same time. Speech in this process needs about a tenth of a core for each; through sockets
-    /// one core carries a few hundred.
-    pub fn max_calls(&self) -> u32 {
+    /// Calls at the same time on a machine with so many cores. Speech in this process needs about a tenth of
+    /// a core for each; through sockets one core carries a few hundred.
+    pub fn max_calls(&self, cores: usize) -> u32 {
         let speech_is_local =
             self.speech.stt.contains(&SttVendor::Local) || self.speech.tts.contains(&TtsVendor::Local);
-        self.server.chosen_max_calls.unwrap_or(if speech_is_local { 8 } else { 200 })
+        self.server.chosen_max_calls.unwrap_or_else(|| ServerSettings::default_max_calls(speech_is_local, cores))
     }
 
     /// What Deepgram cannot be used without and is not set.
@@ -186,6 +219,9 @@ impl Config {
         if self.observability.show_pii {
             warn("LOG_PII", "is true: what callers say is written to logs and events");
         }
+        if self.recordings.folder.is_some() {
+            warn("RECORDINGS_DIR", "is set: every call is recorded");
+        }
         warnings
     }
 }
@@ -203,6 +239,7 @@ fn names() -> Vec<&'static str> {
         LlmSettings::NAMES,
         TurnSettings::NAMES,
         ObservabilitySettings::NAMES,
+        RecordingSettings::NAMES,
     ]
     .concat()
 }

@@ -47,11 +47,12 @@ const SHOWN_CHARS: usize = 60;
 pub(super) struct Reader<'a> {
     environment: &'a dyn Environment,
     problems: Vec<Problem>,
+    unread: Vec<&'static str>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(environment: &'a dyn Environment) -> Self {
-        Self { environment, problems: Vec::new() }
+        Self { environment, problems: Vec::new(), unread: Vec::new() }
     }
 
     /// The value of a setting. An empty text counts as unset: that is what container tools pass for
@@ -72,6 +73,7 @@ impl<'a> Reader<'a> {
                 format!("is {shown:?}, but must be {expected}")
             };
             self.object(name, message);
+            self.unread.push(name);
             kind.default()
         })
     }
@@ -81,7 +83,8 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem { name, message: message.into() });
     }
 
-    pub(super) fn finish(self) -> Result<(), ConfigErrors> {
-        if self.problems.is_empty() { Ok(()) } else { Err(ConfigErrors { problems: self.problems }) }
+    /// Every problem, and the names of the settings that stand at their defaults for want of a usable value.
+    pub(super) fn finish(self) -> (Vec<Problem>, Vec<&'static str>) {
+        (self.problems, self.unread)
     }
 }

@@ -64,6 +64,7 @@ const EVENTS: &[Described] = &[
     event("tool.called", "The model asked for a tool.", &[("tool", "its name"), ("pii.arguments", "the arguments, JSON")]),
     event("tool.returned", "A tool came back.", &[
         ("tool", "its name"), ("took_ms", "how long it took"), ("succeeded", "whether it did what it was asked"),
+        ("normalised", "how many of its arguments did not fit the schema and were read as what it wants"),
     ]),
     event("tool.slow", "A tool runs long; a filler is spoken.", &[("tool", "its name")]),
     event("llm.slow", "The model is slow; a filler is spoken.", &[]),
@@ -190,7 +191,7 @@ pub(super) mod tests {
             EventKind::ReplyCancelled { heard: planted("heard") },
             EventKind::TurnMeasured(latency),
             EventKind::ToolCalled { name: tool(), arguments: planted("arguments") },
-            EventKind::ToolReturned { name: tool(), took, succeeded: false },
+            EventKind::ToolReturned { name: tool(), took, succeeded: false, normalised: 1 },
             EventKind::ToolSlow { name: tool() },
             EventKind::LlmSlow,
             EventKind::LlmGaveUp,

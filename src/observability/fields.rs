@@ -45,9 +45,12 @@ pub(super) fn fields(kind: &EventKind) -> Fields<'_> {
         EventKind::ToolCalled { name, arguments } => {
             vec![("tool", Word(name)), ("pii.arguments", Personal(arguments.expose()))]
         }
-        EventKind::ToolReturned { name, took, succeeded } => {
-            vec![("tool", Word(name)), ("took_ms", millis(*took)), ("succeeded", Flag(*succeeded))]
-        }
+        EventKind::ToolReturned { name, took, succeeded, normalised } => vec![
+            ("tool", Word(name)),
+            ("took_ms", millis(*took)),
+            ("succeeded", Flag(*succeeded)),
+            ("normalised", Count((*normalised).into())),
+        ],
         EventKind::ToolSlow { name } => vec![("tool", Word(name))],
         EventKind::SilencePrompted { attempt } => vec![("attempt", Count((*attempt).into()))],
         EventKind::VendorConnected { stage, vendor, took } => {

@@ -126,9 +126,9 @@ fn log_detail(stamped: &StampedEvent, kind: &EventKind, shown: &dyn Fn(&Pii<Stri
         EventKind::ToolCalled { name, arguments } => {
             line!(debug, event, "tool called", tool = name, pii.arguments = shown(arguments));
         }
-        EventKind::ToolReturned { name, took, succeeded } => {
+        EventKind::ToolReturned { name, took, succeeded, normalised } => {
             let took_ms = rounded_millis(*took);
-            line!(debug, event, "tool returned", tool = name, took_ms, succeeded);
+            line!(debug, event, "tool returned", tool = name, took_ms, succeeded, normalised);
         }
         EventKind::ToolSlow { name } => line!(debug, event, "tool is slow", tool = name),
         EventKind::SilencePrompted { attempt } => line!(debug, event, "silence prompted", attempt),

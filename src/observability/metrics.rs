@@ -47,6 +47,7 @@ const RESPONSE_SECONDS: &str = "voice_gateway_response_seconds";
 const STAGE_SECONDS: &str = "voice_gateway_stage_seconds";
 const TRANSCRIPT_SECONDS: &str = "voice_gateway_transcript_seconds";
 const TOOL_SECONDS: &str = "voice_gateway_tool_seconds";
+const NORMALISED: &str = "voice_gateway_tool_arguments_normalised_total";
 const BARGE_INS: &str = "voice_gateway_barge_ins_total";
 const REPLIES_RESUMED: &str = "voice_gateway_replies_resumed_total";
 const FILLERS: &str = "voice_gateway_fillers_total";
@@ -70,6 +71,7 @@ const METRICS: &[Metric] = &[
     Metric { name: STAGE_SECONDS, labels: "stage", shape: Shape::Seconds(PART_BUCKETS), meaning: "the parts of that wait" },
     Metric { name: TRANSCRIPT_SECONDS, labels: "", shape: Shape::Seconds(PART_BUCKETS), meaning: "the caller's pause to the final transcript" },
     Metric { name: TOOL_SECONDS, labels: "outcome", shape: Shape::Seconds(PART_BUCKETS), meaning: "how long tools took; outcome is succeeded or failed" },
+    Metric { name: NORMALISED, labels: "", shape: Shape::Counter, meaning: "tool arguments that did not fit their schema and were read as what it wants" },
     Metric { name: BARGE_INS, labels: "", shape: Shape::Counter, meaning: "replies the caller interrupted" },
     Metric { name: REPLIES_RESUMED, labels: "", shape: Shape::Counter, meaning: "replies that a sound without words silenced for a moment" },
     Metric { name: FILLERS, labels: "stage", shape: Shape::Counter, meaning: "waits that were bridged by a filler; stage is llm or tool" },
@@ -151,7 +153,8 @@ pub(super) fn record(event: &CallEvent) {
         }
         EventKind::BargeIn { .. } => counter!(BARGE_INS).increment(1),
         EventKind::ReplyResumed => counter!(REPLIES_RESUMED).increment(1),
-        EventKind::ToolReturned { took, succeeded, .. } => {
+        EventKind::ToolReturned { took, succeeded, normalised, .. } => {
+            counter!(NORMALISED).increment(u64::from(*normalised));
             let outcome = if *succeeded { "succeeded" } else { "failed" };
             histogram!(TOOL_SECONDS, "outcome" => outcome).record(*took);
         }

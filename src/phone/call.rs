@@ -1,7 +1,7 @@
 //! One call, from dialling to the last callback.
 //!
 //! [`Phone::dial`] asks the gateway's webhook what to do, runs the TwiML and returns as soon as a
-//! media stream is open. From then on one task, owned by the [`LiveCall`], runs the stream and what
+//! media stream is open; or it goes straight to the socket of a stream. From then on one task, owned by the [`LiveCall`], runs the stream and what
 //! comes after it. Dropping the `LiveCall` breaks the line.
 
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ use super::line::Line;
 use super::live::LiveCall;
 use super::stream::{self, Shared, StreamEnd};
 use super::twiml::{self, Stream, Verb};
-use super::webhook::Webhooks;
+use super::webhook::{Clients, Webhooks};
 use super::{PhoneSettings, settings::Faults};
 
 /// Events nobody has taken yet: more than half a minute of a busy call. When it is full the newest
@@ -44,28 +44,44 @@ const LONGEST_CALL: Duration = Duration::from_secs(24 * 60 * 60);
 /// Twilio's number for a callback or webhook that failed.
 const HTTP_FAILURE: u32 = 11_200;
 
-/// Makes calls.
-pub struct Phone;
+/// Makes any number of calls. The machine's certificates are read once for all of them.
+#[derive(Clone)]
+pub struct Phone {
+    dialer: Dialer,
+    clients: Clients,
+}
+
+impl std::fmt::Debug for Phone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Phone").finish_non_exhaustive()
+    }
+}
 
 impl Phone {
-    /// Calls a gateway. Returns when the media stream is open.
+    /// A phone that has called nobody yet.
+    ///
+    /// # Errors
+    /// This machine's certificates cannot be used.
+    pub fn new() -> Result<Self, PhoneError> {
+        Ok(Self { dialer: Dialer::new()?, clients: Clients::new()? })
+    }
+
+    /// Calls a gateway with a phone for this one call. Returns when the media stream is open.
     ///
     /// # Errors
     /// Says why there is no stream: nobody there, refused, wrong TwiML, or a busy line.
     pub async fn dial(settings: PhoneSettings) -> Result<LiveCall, PhoneError> {
-        let bad_url = |error: url::ParseError| PhoneError::BadUrl {
-            url: settings.webhook_url.clone(),
-            problem: error.to_string(),
-        };
-        let webhook = Url::parse(&settings.webhook_url).map_err(bad_url)?;
-        let status_url = match &settings.status_url {
-            Some(url) => Url::parse(url),
-            None => webhook.join("status"),
-        };
-        let status_url = status_url.map_err(bad_url)?;
+        Self::new()?.call(settings).await
+    }
+
+    /// Calls a gateway. Returns when the media stream is open.
+    ///
+    /// # Errors
+    /// As [`Phone::dial`].
+    pub async fn call(&self, settings: PhoneSettings) -> Result<LiveCall, PhoneError> {
+        let entrance = Entrance::of(&settings)?;
         let sids = Sids::random();
-        let webhooks = Webhooks::new(&settings, &sids, &webhook)?;
-        let dialer = Dialer::new()?;
+        let webhooks = Webhooks::new(self.clients.for_url(entrance.url()), &settings, &sids);
         let (events, events_rx) = mpsc::channel(EVENTS_CAPACITY);
         let shared = Arc::new(Shared {
             clock: CallClock::start(),
@@ -83,9 +99,8 @@ impl Phone {
             shared: Arc::clone(&shared),
             settings,
             webhooks,
-            dialer,
-            webhook,
-            status_url,
+            dialer: self.dialer.clone(),
+            entrance,
             connected: Some(connected_tx),
             said: Vec::new(),
             refusal: None,
@@ -105,14 +120,47 @@ impl Phone {
     }
 }
 
+/// Where a call begins.
+#[derive(Clone)]
+enum Entrance {
+    /// At the webhook, which says what to do. The end of the call is reported to `status`.
+    Webhook { voice: Url, status: Url },
+    /// At the socket of a stream; nobody is told of the end.
+    Stream(Url),
+}
+
+impl Entrance {
+    fn of(settings: &PhoneSettings) -> Result<Self, PhoneError> {
+        let bad_url = |error: url::ParseError| PhoneError::BadUrl {
+            url: settings.webhook_url.clone(),
+            problem: error.to_string(),
+        };
+        let mut url = Url::parse(&settings.webhook_url).map_err(bad_url)?;
+        if matches!(url.scheme(), "ws" | "wss") {
+            url.set_fragment(None);
+            return Ok(Self::Stream(url));
+        }
+        let status = match &settings.status_url {
+            Some(url) => Url::parse(url),
+            None => url.join("status"),
+        };
+        Ok(Self::Webhook { voice: url, status: status.map_err(bad_url)? })
+    }
+
+    fn url(&self) -> &Url {
+        match self {
+            Self::Webhook { voice: url, .. } | Self::Stream(url) => url,
+        }
+    }
+}
+
 /// The task that runs a call.
 struct CallTask {
     shared: Arc<Shared>,
     settings: PhoneSettings,
     webhooks: Webhooks,
     dialer: Dialer,
-    webhook: Url,
-    status_url: Url,
+    entrance: Entrance,
     /// Told when the first stream is open, or why there is none.
     connected: Option<oneshot::Sender<Result<(), PhoneError>>>,
     /// What the carrier was told to say.
@@ -130,7 +178,10 @@ enum Next {
 
 impl CallTask {
     async fn run(mut self) {
-        let result = self.run_documents().await;
+        let result = match self.entrance.clone() {
+            Entrance::Webhook { voice, .. } => self.run_documents(voice).await,
+            Entrance::Stream(url) => Ok(self.run_stream(&url).await),
+        };
         let was_connected = self.connected.is_none();
         let by = match result {
             Ok(by) => {
@@ -150,10 +201,12 @@ impl CallTask {
                 EndedBy::Failure
             }
         };
-        if by != EndedBy::BrokenLine {
+        if let Entrance::Webhook { status: url, .. } = &self.entrance
+            && by != EndedBy::BrokenLine
+        {
             let status = if was_connected { "completed" } else { "failed" };
             let duration = self.shared.clock.now().since_answer();
-            let told = self.webhooks.call_ended(&self.status_url, status, duration).await;
+            let told = self.webhooks.call_ended(url, status, duration).await;
             self.warn_of_callback(told);
         }
         let at = self.shared.clock.now();
@@ -164,8 +217,17 @@ impl CallTask {
         });
     }
 
-    async fn run_documents(&mut self) -> Result<EndedBy, PhoneError> {
-        let mut document = self.webhook.clone();
+    /// Goes straight to a stream, as if a TwiML had named it.
+    async fn run_stream(&mut self, url: &Url) -> EndedBy {
+        let parameters = self.settings.stream_parameters.clone();
+        let stream = Stream { url: url.to_string(), name: None, status_callback: None, parameters };
+        match self.connect(url, stream).await {
+            Next::End(by) => by,
+            Next::GoOn | Next::RunDocument(_) => EndedBy::Gateway,
+        }
+    }
+
+    async fn run_documents(&mut self, mut document: Url) -> Result<EndedBy, PhoneError> {
         let mut status = "ringing";
         for _ in 0..DOCUMENTS_MAX {
             let mut verbs = self.webhooks.twiml(&document, status).await?;
@@ -261,8 +323,13 @@ impl CallTask {
     }
 
     async fn open(&self, document: &Url, written: &str) -> Result<Dialed, (u32, String)> {
-        let plain_allowed = self.settings.plain_stream_on_loopback;
-        let url = twiml::stream_url(document, written, plain_allowed).map_err(|problem| (31_922, problem))?;
+        let url = match &self.entrance {
+            Entrance::Stream(url) => url.clone(),
+            Entrance::Webhook { .. } => {
+                let plain_allowed = self.settings.plain_stream_on_loopback;
+                twiml::stream_url(document, written, plain_allowed).map_err(|problem| (31_922, problem))?
+            }
+        };
         let Faults { slash_in_stream_signature, .. } = self.settings.faults;
         let signed = if slash_in_stream_signature { format!("{url}/") } else { url.to_string() };
         let mut headers = vec![(HeaderName::from_static("user-agent"), HeaderValue::from_static("Twilio.TmeWs/1.0"))];

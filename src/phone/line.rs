@@ -21,7 +21,7 @@ use super::caller::{Chopper, Keypad, Mouth};
 use super::carrier::{self, Fault, GatewayMessage, Messages, Sids};
 use super::events::PhoneEvent;
 use super::latency::{TurnLatency, TurnTimer};
-use super::playout::{HeardSpan, Playout};
+use super::playout::{self, HeardSpan, Playout};
 use super::speech_activity::SpeechActivity;
 use super::{FRAME_BYTES, PhoneSettings, duration_of};
 
@@ -231,17 +231,7 @@ impl Line {
 
     /// What the caller heard between two moments, at 8 kHz; silence where nothing was played.
     pub fn heard_between(&self, from: CallTime, until: CallTime) -> Vec<i16> {
-        let place = |at: CallTime| ((at - from).as_micros() / 125) as usize;
-        let mut samples = vec![0; place(until)];
-        for span in self.heard() {
-            // A span that began earlier is cut, one that begins later is moved to its place.
-            let skipped = ((from - span.at).as_micros() / 125) as usize;
-            let target = samples.iter_mut().skip(place(span.at));
-            for (sample, &byte) in target.zip(span.ulaw.iter().skip(skipped)) {
-                *sample = ulaw::decode(byte);
-            }
-        }
-        samples
+        playout::heard_between(self.heard(), from, until)
     }
 
     /// Both legs so far.

@@ -16,7 +16,7 @@ use super::carrier::Sids;
 use super::events::{EndedBy, PhoneError, PhoneEvent};
 use super::latency::TurnLatency;
 use super::line::Legs;
-use super::playout::HeardSpan;
+use super::playout::{self, HeardSpan};
 use super::stream::{Progress, Shared};
 
 /// What waiting for the agent came to.
@@ -49,6 +49,13 @@ pub struct CallRecord {
     pub warnings: u64,
     /// Events that nobody took in time.
     pub events_lost: u64,
+}
+
+impl CallRecord {
+    /// What the caller heard between two moments, at 8 kHz.
+    pub fn heard_between(&self, from: CallTime, until: CallTime) -> Vec<i16> {
+        playout::heard_between(&self.heard, from, until)
+    }
 }
 
 /// A call with an open media stream.

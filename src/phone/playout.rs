@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use thiserror::Error;
-use voice_pipeline::audio::ulaw::SILENCE;
+use voice_pipeline::audio::ulaw::{self, SILENCE};
 use voice_pipeline::time::CallTime;
 
 use super::{FRAME_BYTES, duration_of};
@@ -69,6 +69,21 @@ pub struct HeardSpan {
     pub at: CallTime,
     /// The samples, μ-law, whole frames.
     pub ulaw: Vec<u8>,
+}
+
+/// What was heard between two moments, at 8 kHz; silence where nothing was played.
+pub fn heard_between(spans: &[HeardSpan], from: CallTime, until: CallTime) -> Vec<i16> {
+    let place = |at: CallTime| ((at - from).as_micros() / 125) as usize;
+    let mut samples = vec![0; place(until)];
+    for span in spans {
+        // A span that began earlier is cut, one that begins later is moved to its place.
+        let skipped = ((from - span.at).as_micros() / 125) as usize;
+        let target = samples.iter_mut().skip(place(span.at));
+        for (sample, &byte) in target.zip(span.ulaw.iter().skip(skipped)) {
+            *sample = ulaw::decode(byte);
+        }
+    }
+    samples
 }
 
 enum Item {

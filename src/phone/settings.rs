@@ -10,8 +10,13 @@ use super::caller::Chopping;
 /// One call.
 #[derive(Debug, Clone)]
 pub struct PhoneSettings {
-    /// The gateway's voice webhook. Default `http://127.0.0.1:8080/twilio/voice`.
+    /// The gateway's voice webhook, or the socket of a media stream itself (`ws://`, `wss://`), to which the
+    /// call then goes without asking for TwiML and without callbacks.
+    ///
+    /// Default `http://127.0.0.1:8080/twilio/voice`.
     pub webhook_url: String,
+    /// Handed over in `start` by a call that goes straight to a socket; else the TwiML's are. Default none.
+    pub stream_parameters: BTreeMap<String, String>,
     /// Signs webhooks and the WebSocket handshake. Default none: unsigned, which a gateway takes
     /// only in its local mode.
     pub auth_token: Option<SecretString>,
@@ -41,6 +46,7 @@ impl Default for PhoneSettings {
     fn default() -> Self {
         Self {
             webhook_url: "http://127.0.0.1:8080/twilio/voice".into(),
+            stream_parameters: BTreeMap::new(),
             auth_token: None,
             from: "+15550100001".into(),
             to: "+15550100000".into(),

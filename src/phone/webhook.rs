@@ -25,6 +25,28 @@ const CALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Named fields of a form.
 pub(super) type Form = Vec<(String, String)>;
 
+/// HTTP clients for any gateway: this machine's own is asked directly, whatever proxy the machine is set to use.
+#[derive(Clone)]
+pub(super) struct Clients {
+    direct: Client,
+    proxied: Client,
+}
+
+impl Clients {
+    pub(super) fn new() -> Result<Self, PhoneError> {
+        // Whoever installs one first wins; all that counts is that there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // A redirect would arrive with the first URL's signature, so it is an answer like any other.
+        let builder = || Client::builder().redirect(reqwest::redirect::Policy::none());
+        let direct = builder().no_proxy().build().map_err(PhoneError::Client)?;
+        Ok(Self { direct, proxied: builder().build().map_err(PhoneError::Client)? })
+    }
+
+    pub(super) fn for_url(&self, url: &Url) -> Client {
+        if is_loopback(url) { self.direct.clone() } else { self.proxied.clone() }
+    }
+}
+
 /// Speaks HTTP to one gateway about one call.
 #[derive(Clone)]
 pub(super) struct Webhooks {
@@ -35,15 +57,7 @@ pub(super) struct Webhooks {
 }
 
 impl Webhooks {
-    pub(super) fn new(settings: &PhoneSettings, sids: &Sids, url: &Url) -> Result<Self, PhoneError> {
-        // Whoever installs one first wins; all that counts is that there is one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A redirect would arrive with the first URL's signature, so it is an answer like any other.
-        let mut client = Client::builder().redirect(reqwest::redirect::Policy::none());
-        if is_loopback(url) {
-            client = client.no_proxy();
-        }
-        let client = client.build().map_err(PhoneError::Client)?;
+    pub(super) fn new(client: Client, settings: &PhoneSettings, sids: &Sids) -> Self {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let call = vec![
             field("AccountSid", &sids.account),
@@ -55,7 +69,7 @@ impl Webhooks {
             field("From", &settings.from),
             field("To", &settings.to),
         ];
-        Ok(Self { client, auth_token: settings.auth_token.clone(), call, answer_timeout: settings.answer_timeout })
+        Self { client, auth_token: settings.auth_token.clone(), call, answer_timeout: settings.answer_timeout }
     }
 
     /// What the gateway wants done with the call.

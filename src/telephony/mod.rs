@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod after_stream;
 pub mod socket;
+pub mod tap;
 pub mod twilio;
 
 use std::collections::BTreeMap;

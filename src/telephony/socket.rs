@@ -26,6 +26,7 @@ use voice_pipeline::net::websocket::{
     Role, WsEnd, WsLimits, WsMessage, WsReader, WsWriteError, WsWriter, close_code, split,
 };
 
+use super::tap::Tap;
 use super::twilio::codec::{Encoder, StreamStart, TwilioMessage, decode};
 
 /// Caller audio waiting for the pipeline: 1.28 s at Twilio's 20 ms. When it is full the newest
@@ -93,6 +94,8 @@ pub struct MediaLine {
     pub fence: Fence,
     /// What was counted.
     pub stats: Arc<LineStats>,
+    /// Where somebody may listen.
+    pub tap: Tap,
 }
 
 /// What happened on a line that is not part of the conversation.
@@ -216,12 +219,13 @@ where
     };
     let (inbound_tx, inbound) = mpsc::channel(INBOUND_AUDIO_CAPACITY + INBOUND_CONTROL_RESERVE);
     let (outbound, outbound_rx) = mpsc::channel(OUTBOUND_CAPACITY);
-    let fence = Fence::default();
+    let (fence, tap) = (Fence::default(), Tap::default());
     let ingress = Ingress {
         reader,
         stream_sid: start.stream_sid.clone(),
         inbound: inbound_tx,
         stats: Arc::clone(&stats),
+        tap: tap.clone(),
         settings: settings.clone(),
         malformed_in_a_row: 0,
     };
@@ -231,11 +235,12 @@ where
         outbound: outbound_rx,
         fence: fence.clone(),
         stats: Arc::clone(&stats),
+        tap: tap.clone(),
         ping_interval: settings.ping_interval,
     };
     tasks.spawn(ingress.run());
     tasks.spawn(egress.run());
-    Ok((MediaLine { start, inbound, outbound, fence, stats }, answer))
+    Ok((MediaLine { start, inbound, outbound, fence, stats, tap }, answer))
 }
 
 async fn wait_for_start<A: AsyncRead + Unpin, R>(
@@ -292,6 +297,7 @@ struct Ingress<R> {
     stream_sid: String,
     inbound: mpsc::Sender<Inbound>,
     stats: Arc<LineStats>,
+    tap: Tap,
     settings: SocketSettings,
     malformed_in_a_row: u32,
 }
@@ -327,11 +333,19 @@ impl<R: AsyncRead + Unpin> Ingress<R> {
             let control = match message {
                 TwilioMessage::Media(ulaw) => {
                     last_media = Instant::now();
+                    if let Some(listener) = self.tap.listener() {
+                        listener.caller(&ulaw);
+                    }
                     self.offer_audio(Inbound::Audio(ulaw));
                     continue;
                 }
                 TwilioMessage::Dtmf(key) => Inbound::Digit(key),
-                TwilioMessage::Mark(name) => Inbound::Mark(name),
+                TwilioMessage::Mark(name) => {
+                    if let Some(listener) = self.tap.listener() {
+                        listener.mark_returned(&name);
+                    }
+                    Inbound::Mark(name)
+                }
                 TwilioMessage::Stop => return LineEnd::Stopped,
                 TwilioMessage::Start(_) => {
                     self.reader.request_close(close_code::POLICY);
@@ -379,6 +393,7 @@ struct Egress<W> {
     outbound: mpsc::Receiver<Outbound>,
     fence: Fence,
     stats: Arc<LineStats>,
+    tap: Tap,
     ping_interval: Duration,
 }
 
@@ -420,6 +435,15 @@ impl<W: AsyncWrite + Unpin> Egress<W> {
             LineStats::count(&self.stats.fenced_messages);
             return Ok(());
         }
-        self.writer.send_text(text).await
+        self.writer.send_text(text).await?;
+        if let Some(listener) = self.tap.listener() {
+            match &message {
+                Outbound::Audio { ulaw, .. } => listener.agent(ulaw),
+                Outbound::Mark { name, .. } => listener.mark_sent(name),
+                Outbound::Clear => listener.cleared(),
+                Outbound::HangUp => {}
+            }
+        }
+        Ok(())
     }
 }

@@ -287,7 +287,7 @@ impl Tools for ScriptedTools {
         Box::pin(async move {
             tokio::time::sleep(delay).await;
             locked(&finished).push(call.name);
-            ToolOutcome { content: answer.to_owned(), succeeded: true }
+            ToolOutcome { content: answer.to_owned(), succeeded: true, normalised: 0 }
         })
     }
 }

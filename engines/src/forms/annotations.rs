@@ -140,6 +140,10 @@ pub(crate) struct AgentNotes {
     pub(crate) offer_person: String,
     /// After three misses, before `person`, when calls cannot be transferred.
     pub(crate) trouble: String,
+    /// To a wish or a question that no tool and no fact answers.
+    pub(crate) cannot: String,
+    /// To a code that was typed although it has letters.
+    pub(crate) typed: String,
     /// Before hanging up.
     pub(crate) goodbye: String,
     /// To "hold on".
@@ -179,6 +183,8 @@ impl Default for AgentNotes {
             transfer: own("Of course. Let me put you through."),
             offer_person: own("I'm sorry, I'm having trouble understanding. Would you like to talk to a person?"),
             trouble: own("I'm sorry, I'm having trouble understanding you."),
+            cannot: own("I'm not sure I can help with that."),
+            typed: own("The keypad has no letters for me, so please say it instead."),
             goodbye: own("Thanks for calling. Goodbye!"),
             hold: own("Sure, take your time."),
             welcome: own("You're welcome."),

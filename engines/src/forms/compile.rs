@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Time;
 use serde_json::Value as Json;
+use voice_values::code::CodeShape;
+use voice_values::time::Range;
+use voice_values::words::{Word, find, phrase};
+use voice_values::{Choice, Kind, clock_text};
 
 use super::annotations::{AgentNotes, ErrorNotes, FieldNotes, OfferNotes, ToolNotes};
 use super::template::Template;
 use super::trigger::Trigger;
-use super::values::code::CodeShape;
-use super::values::time::Range;
-use super::values::{Choice, Kind, clock_text};
-use super::words::phrase;
 use super::{FormsAgent, FormsError, FormsTool};
 
 /// Everything the dialogue needs to know about the agent.
@@ -100,6 +100,14 @@ impl Form {
     }
 }
 
+impl Field {
+    /// What an answer sounds like, when the words name the field.
+    pub(crate) fn hint_about(&self, words: &[Word]) -> Option<String> {
+        let named = self.called.iter().any(|called| find(words, called).is_some());
+        self.hint.clone().filter(|_| named)
+    }
+}
+
 /// A mistake in an annotation, where it is.
 struct At<'a> {
     tool: &'a str,
@@ -132,6 +140,20 @@ pub(crate) fn book(agent: &FormsAgent) -> Result<Book, FormsError> {
     let book = Book { forms, lines, errors };
     check_links(&book)?;
     Ok(book)
+}
+
+/// What is wrong with an agent: for each tool the first mistake, and what shows only when they are seen together
+/// once each of them is right.
+pub(crate) fn problems(agent: &FormsAgent) -> Vec<FormsError> {
+    let lines = notes::<AgentNotes>(&agent.annotations, &At { tool: "(agent)", field: "forms" });
+    let confirm = lines.as_ref().map_or(&[][..], |lines| &lines.confirm);
+    let of_tools = agent.tools.iter().filter_map(|tool| form(tool, confirm).err());
+    let mut found: Vec<_> = of_tools.collect();
+    found.extend(lines.err());
+    if found.is_empty() {
+        found.extend(book(agent).err());
+    }
+    found
 }
 
 fn notes<T: serde::de::DeserializeOwned + Default>(json: &Json, at: &At<'_>) -> Result<T, FormsError> {

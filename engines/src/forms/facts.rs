@@ -3,7 +3,7 @@
 //! One fact a list item: `- **Name** (key, key): The sentences to speak.` The name is a key too. A key is
 //! one or more words; a plural "s" makes no difference.
 
-use super::words::{Word, phrase};
+use voice_values::words::{Word, phrase};
 
 /// Most facts spoken in one answer.
 const MOST_AT_ONCE: usize = 2;
@@ -50,7 +50,12 @@ fn fact(item: &str) -> Option<Fact> {
 }
 
 fn key(text: &str) -> Vec<String> {
-    phrase(text).iter().map(|word| singular(word).to_owned()).collect()
+    let words = phrase(text);
+    // "Who is this" is also asked as "who's this".
+    let article = |at: usize, word: &str| at == 0 && words.len() > 1 && is_in("a an the", word);
+    let little = |at: usize, word: &str| at > 0 && words.len() > 2 && is_in(BETWEEN, singular(word));
+    let kept = words.iter().enumerate().filter(|(at, word)| !article(*at, word) && !little(*at, word));
+    kept.map(|(_, word)| singular(word).to_owned()).collect()
 }
 
 fn singular(word: &str) -> &str {
@@ -60,22 +65,71 @@ fn singular(word: &str) -> &str {
         .unwrap_or(word)
 }
 
+/// Words that any question has, as [`singular`] leaves them; a key of nothing else says little about what is asked.
+const QUESTION_WORDS: &str = "how much many long what when where which who doe do is are can";
+
+/// Little words, as [`singular`] leaves them, that may stand between the words of a key: "how much *is a* cart".
+const BETWEEN: &str = "a an the is are do doe for of to it";
+
+/// Whether the words name a fact by a key of two words and more, which nobody says by the way.
+pub(crate) fn clearly_named(facts: &[Fact], words: &[Word]) -> bool {
+    let stems: Vec<&str> = words.iter().map(|word| singular(&word.text)).collect();
+    let keys = facts.iter().flat_map(|fact| &fact.keys);
+    let mut clear = keys.filter(|key| key.len() > 1 && key.iter().any(|word| !is_in(QUESTION_WORDS, word)));
+    clear.any(|key| (0..stems.len()).any(|at| fits_from(&stems, at, key).is_some()))
+}
+
+/// The words of a fact that a sentence wants to have: "book a *lesson*", "rent *clubs*".
+pub(crate) fn object_of(facts: &[Fact], words: &[Word]) -> Option<std::ops::Range<usize>> {
+    const VERBS: &str = "book reserve schedule arrange rent hire borrow buy order get take have";
+    let stems: Vec<&str> = words.iter().map(|word| singular(&word.text)).collect();
+    (1..stems.len()).find_map(|at| {
+        let article = usize::from(matches!(stems[at], "a" | "an" | "the" | "some" | "my"));
+        if !is_in(VERBS, &words[at - 1].text) {
+            return None;
+        }
+        let keys = facts.iter().flat_map(|fact| &fact.keys);
+        let end = keys.filter_map(|key| fits_from(&stems, at + article, key)).max();
+        end.map(|end| at + article..end)
+    })
+}
+
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|known| known == word)
+}
+
+/// Where a key that starts at `at` ends, if it does.
+fn fits_from(stems: &[&str], at: usize, key: &[String]) -> Option<usize> {
+    let mut here = at;
+    for (step, wanted) in key.iter().enumerate() {
+        let mut skipped = 0;
+        while step > 0 && skipped < 2 && stems.get(here).is_some_and(|stem| stem != wanted && is_in(BETWEEN, stem)) {
+            here += 1;
+            skipped += 1;
+        }
+        if stems.get(here) != Some(&wanted.as_str()) {
+            return None;
+        }
+        here += 1;
+    }
+    Some(here)
+}
+
 /// The facts that `words` ask for, best first; `free` tells which words nothing else has claimed.
 pub(crate) fn asked_for<'a>(facts: &'a [Fact], words: &[Word], free: &dyn Fn(usize) -> bool) -> Vec<&'a Fact> {
     let stems: Vec<&str> = words.iter().map(|word| singular(&word.text)).collect();
     let place = |key: &[String]| {
-        let runs = stems.windows(key.len()).enumerate();
-        runs.filter(|(at, _)| (*at..at + key.len()).any(free))
-            .find(|(_, run)| run.iter().zip(key).all(|(s, k)| s == k))
-            .map(|(at, _)| at)
+        (0..stems.len()).find(|at| fits_from(&stems, *at, key).is_some_and(|end| (*at..end).any(free)))
     };
+    let weight =
+        |key: &[String]| -> usize { key.iter().map(|word| if is_in(QUESTION_WORDS, word) { 4 } else { 10 }).sum() };
     let mut hits: Vec<(usize, usize, &Fact)> = facts
         .iter()
         .filter_map(|fact| {
             let found: Vec<(usize, usize)> =
-                fact.keys.iter().filter_map(|key| Some((key.len(), place(key)?))).collect();
-            let longest = found.iter().map(|(length, _)| *length).max()?;
-            let score = longest * 10 + found.len().min(9);
+                fact.keys.iter().filter_map(|key| Some((weight(key), place(key)?))).collect();
+            let heaviest = found.iter().map(|(weight, _)| *weight).max()?;
+            let score = heaviest + found.len().min(5);
             Some((score, found.iter().map(|(_, at)| *at).min()?, fact))
         })
         .collect();
@@ -90,8 +144,8 @@ pub(crate) fn asked_for<'a>(facts: &'a [Fact], words: &[Word], free: &dyn Fn(usi
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     const PROMPT: &str = "\
 You answer the phone.

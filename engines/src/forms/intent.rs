@@ -5,8 +5,9 @@
 
 use std::sync::LazyLock;
 
+use voice_values::words::{Word, find, phrase};
+
 use super::phrases;
-use super::words::{Word, find, phrase};
 
 /// The answer to a yes/no question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,19 @@ pub(crate) fn answer(words: &[Word]) -> Answer {
     }
 }
 
+/// "No", "no that's it", "nope, we're great, thanks": declines whatever more is offered, and says nothing else.
+pub(crate) fn declines(words: &[Word]) -> bool {
+    let refuses = |word: &Word| matches!(word.text.as_str(), "no" | "nope" | "nah" | "none" | "nothing" | "negative");
+    let lead = |word: &&Word| matches!(word.text.as_str(), "oh" | "uh" | "um" | "well" | "okay" | "ok");
+    if !words.iter().find(|word| !lead(word)).is_some_and(refuses) {
+        return false;
+    }
+    let mut left = vec![true; words.len()];
+    strike(words, &mut left, phrases::NO);
+    strike(words, &mut left, phrases::YES);
+    words.iter().zip(&left).all(|(word, left)| !left || is_neutral(&word.text) || refuses(word))
+}
+
 fn is_neutral(word: &str) -> bool {
     phrases::NEUTRAL.split_ascii_whitespace().any(|neutral| neutral == word)
 }
@@ -102,6 +116,10 @@ fn strike(words: &[Word], left: &mut [bool], phrases: &[&str]) -> bool {
 /// The move a sentence makes, if its words are mostly that: a long sentence with "sorry" in it is about
 /// something else.
 pub(crate) fn intent(words: &[Word]) -> Option<Move> {
+    // No sentence ends in "by": that was "bye".
+    if words.len() > 1 && words.last().is_some_and(|word| word.text == "by") {
+        return Some(Move::Leave);
+    }
     MOVE_WORDS.iter().find_map(|(what, phrases)| {
         let hit = phrases.iter().find(|wanted| find(words, wanted).is_some())?;
         let length = hit.len();
@@ -109,11 +127,20 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
         let room = match what {
             Move::Person | Move::Leave | Move::Abandon | Move::Unknown | Move::Help => 12,
             Move::Repeat if vague => 2,
-            Move::Repeat | Move::Hold => 6,
+            Move::Repeat | Move::Hold => 10,
             Move::Thanks | Move::Greet => 5,
         };
-        (words.len() <= length + room).then_some(*what)
+        // "Hey, are you hiring?" asks something.
+        let asks = *what == Move::Greet && length == 1 && words.len() > 2 && is_question(&words[1..]);
+        (words.len() <= length + room && !asks).then_some(*what)
     })
+}
+
+/// Whether the sentence asks for leave to do something: "can we …", "is it possible to …".
+pub(crate) fn is_request(words: &[Word]) -> bool {
+    const REQUESTS: [&str; 9] =
+        ["can i", "can we", "could i", "could we", "may i", "may we", "might i", "is it possible", "can you"];
+    REQUESTS.iter().any(|request| find(words, &phrase(request)).is_some())
 }
 
 /// Whether the sentence asks something.
@@ -149,8 +176,8 @@ pub(crate) fn is_question(words: &[Word]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     #[test]
     fn hears_agreement_in_its_many_wordings() {

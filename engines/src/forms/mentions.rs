@@ -5,16 +5,16 @@
 //! else claimed.
 
 use jiff::civil::Date;
+use voice_values::code::{CodeShape, almost_code, code_at, international, phone_at};
+use voice_values::count::{count_at, is_company};
+use voice_values::date::{DateWish, date_at};
+use voice_values::name::{is_plain, name_at_the_end, name_in};
+use voice_values::number::{cardinal, is_pronoun};
+use voice_values::time::{TimeWish, is_quantity, time_at};
+use voice_values::words::{Word, text_at, text_before};
+use voice_values::{Kind, choice_in, email_in};
 
 use super::compile::Field;
-use super::values::code::{almost_code, code_at, phone_at};
-use super::values::count::count_at;
-use super::values::date::{DateWish, date_at};
-use super::values::name::{is_plain, name_in};
-use super::values::number::{cardinal, is_pronoun};
-use super::values::time::{TimeWish, is_quantity, time_at};
-use super::values::{Kind, choice_in, email_in};
-use super::words::{Word, text_at, text_before};
 
 /// Something said about an argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) enum Found {
     Date(DateWish),
     Time(TimeWish),
     Count(u64),
+    /// One of two: "three or four".
+    Counts(u64, u64),
     Code(String),
     /// Characters were dictated, but they make no code.
     NoCode(String),
@@ -103,12 +105,38 @@ pub(crate) fn mentions(
         }
         if let Some((value, used)) = cardinal(words, at).filter(|_| !matches!(text_before(words, at), "not" | "the")) {
             claimed[at..at + used].fill(true);
-            out.push(Mention { found: Found::Number(value), span: at..at + used });
+            if !denied(words, at, at + used) {
+                out.push(Mention { found: Found::Number(value), span: at..at + used });
+            }
         }
+    }
+    if has(fields, |kind| *kind == Kind::Count) && counts_heads(words, fields) {
+        for mention in &mut out {
+            if let Found::Number(number) = mention.found {
+                mention.found = Found::Count(number);
+            }
+        }
+    }
+    let named = out.iter().any(|mention| matches!(mention.found, Found::Name(_)));
+    if out.len() > 1
+        && !named
+        && has(fields, |kind| *kind == Kind::Name)
+        && let Some((name, span)) = name_at_the_end(text, words, &|at| !claimed[at])
+    {
+        out.push(Mention { found: Found::Name(name), span });
     }
     out.sort_by_key(|mention| mention.span.start);
     drop_origins(words, &mut out);
+    drop_company(words, &mut out);
+    join_alternatives(words, &mut out);
     out
+}
+
+/// "We're one short, so three": the sentence is about how many, whatever its numbers look like.
+fn counts_heads(words: &[Word], fields: &[&Field]) -> bool {
+    let more_or_less = |at: usize| matches!(text_at(words, at), "short" | "fewer" | "less" | "more");
+    let relative = (0..words.len()).any(|at| more_or_less(at + 1) && cardinal(words, at).is_some());
+    relative || words.iter().any(|word| fields.iter().any(|field| field.units.contains(&word.text)))
 }
 
 fn has(fields: &[&Field], wanted: impl Fn(&Kind) -> bool) -> bool {
@@ -135,8 +163,11 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
         offer(date_at(words, at, today, loose).map(|(wish, used)| (Found::Date(wish), used)));
     }
     if has(fields, is_time) {
+        let of_time = asked.is_none_or(|asked| asked.kind == Kind::Date || is_time(&asked.kind));
         let loose = loose(&is_time);
-        offer(time_at(words, at, loose).map(|(wish, used)| (Found::Time(wish), used)));
+        // "I don't care", to "inside or outside?", is about no time.
+        let wish = time_at(words, at, loose).filter(|(wish, _)| of_time || *wish != TimeWish::Any);
+        offer(wish.map(|(wish, used)| (Found::Time(wish), used)));
     }
     if has(fields, |kind| *kind == Kind::Count) {
         offer(count(words, at, fields, false));
@@ -150,7 +181,7 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
                 if asked && starts {
                     offer(
                         almost_code(words, at)
-                            .filter(|(said, _)| said.len() > 2)
+                            .filter(|(said, _)| said.len() > 2 && !hesitates_before_code(words, at, shape))
                             .map(|(said, used)| (Found::NoCode(said), used)),
                     );
                 }
@@ -167,19 +198,14 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
     best
 }
 
-/// A number with its country code, when the agent's numbers have one.
-fn international(digits: &str, prefix: &str) -> String {
-    let code = prefix.trim_start_matches('+');
-    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
-        let plus = if prefix.is_empty() { "" } else { "+" };
-        return format!("{plus}{digits}");
-    }
-    format!("{prefix}{}", digits.trim_start_matches('0'))
-}
-
 fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {
     let units: Vec<String> = fields.iter().flat_map(|field| field.units.iter().cloned()).collect();
     count_at(words, at, &units, loose).map(|(count, used)| (Found::Count(count), used))
+}
+
+/// "A T 2 0 4 …": what a recogniser makes of "uh" is no part of the code behind it.
+fn hesitates_before_code(words: &[Word], at: usize, shape: &CodeShape) -> bool {
+    matches!(text_at(words, at), "a" | "i" | "eh" | "ok" | "okay") && code_at(words, at + 1, shape, true).is_some()
 }
 
 /// "Not Saturday", "instead of nine": said to be taken away.
@@ -190,6 +216,59 @@ fn denied(words: &[Word], start: usize, end: usize) -> bool {
     matches!(just_before, "not" | "isnt") && !words[start - 1 - lead].ends_clause
         || matches!((before(2 + lead), just_before), ("instead" | "out", "of") | ("rather", "than"))
         || text_at(words, end) == "doesnt" && matches!(text_at(words, end + 1), "work" | "fit" | "suit")
+}
+
+/// "The four of us, with two kids": who comes along is already counted.
+fn drop_company(words: &[Word], mentions: &mut Vec<Mention>) {
+    let company = |mention: &Mention| matches!(mention.found, Found::Count(_)) && is_company(words, mention.span.start);
+    let counted = mentions.iter().any(|mention| matches!(mention.found, Found::Count(_)) && !company(mention));
+    if counted {
+        mentions.retain(|mention| !company(mention));
+    }
+}
+
+/// "Either Saturday or Sunday", "three, maybe four": one of two, and the caller has to say which.
+fn join_alternatives(words: &[Word], mentions: &mut Vec<Mention>) {
+    let mut at = 0;
+    while at + 1 < mentions.len() {
+        let (first, second) = (&mentions[at], &mentions[at + 1]);
+        let link: Vec<&str> =
+            words.get(first.span.end..second.span.start).unwrap_or_default().iter().map(|w| w.text.as_str()).collect();
+        let lead = text_at(words, second.span.start);
+        let or = matches!(link.as_slice(), ["or"] | ["or", "maybe" | "perhaps" | "possibly" | "even"])
+            || matches!(link.as_slice(), ["maybe" | "perhaps" | "possibly"])
+            || (link.is_empty() && lead == "or");
+        let joined = match (&first.found, &second.found) {
+            (Found::Date(DateWish::On(a)), Found::Date(DateWish::On(b))) if or && a != b => {
+                Some(Found::Date(DateWish::Either(vec![*a, *b])))
+            }
+            (Found::Count(a) | Found::Number(a), Found::Count(b) | Found::Number(b)) if or && a != b => {
+                let counts = matches!(first.found, Found::Count(_)) || matches!(second.found, Found::Count(_));
+                counts.then_some(Found::Counts(*a, *b))
+            }
+            _ => None,
+        };
+        if let Some(found) = joined {
+            let span = first.span.start..second.span.end;
+            mentions.splice(at..at + 2, [Mention { found, span }]);
+        }
+        at += 1;
+    }
+}
+
+/// "My nine o'clock", "the reservation for Friday": what is to be changed, not what it should be.
+pub(crate) fn drop_what_is_changed(words: &[Word], mentions: &mut Vec<Mention>) {
+    const NOUNS: [&str; 8] = ["reservation", "booking", "appointment", "time", "table", "slot", "round", "game"];
+    let old = |mention: &Mention| {
+        let start = mention.span.start;
+        let lead = usize::from(matches!(text_at(words, start), "for" | "on" | "at" | "from"));
+        let before = text_before(words, start + lead - usize::from(lead == 1));
+        let linked = matches!(before, "for" | "on" | "at" | "from");
+        let noun = if linked { start.checked_sub(2).map_or("", |at| text_at(words, at)) } else { before };
+        let is_old = matches!(before, "my" | "our") || ((linked || lead == 1) && NOUNS.contains(&noun));
+        is_old && matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_)))
+    };
+    mentions.retain(|mention| !old(mention));
 }
 
 /// "From Saturday to Sunday": the first of two of a kind is where the caller comes from.

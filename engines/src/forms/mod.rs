@@ -35,16 +35,15 @@ mod compile;
 mod dialogue;
 mod facts;
 mod intent;
+mod keypad;
 mod mentions;
 mod phrases;
 mod replay;
 mod spoken;
 mod template;
 mod trigger;
-mod values;
-mod words;
 
-pub use words::KEYPAD;
+pub use keypad::KEYPAD;
 
 /// The built-in tool that ends the call; offered by the host.
 pub const END_CALL: &str = "end_call";
@@ -102,6 +101,12 @@ impl Forms {
     /// Checks the annotations and makes the forms.
     pub fn compile(agent: &FormsAgent) -> Result<Self, FormsError> {
         Ok(Self { book: Arc::new(compile::book(agent)?) })
+    }
+
+    /// What is wrong with an agent, for a check that goes on behind the first mistake: empty exactly when
+    /// [`Forms::compile`] succeeds.
+    pub fn problems(agent: &FormsAgent) -> Vec<FormsError> {
+        compile::problems(agent)
     }
 
     /// The whole answer to a conversation, as events.

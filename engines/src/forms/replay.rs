@@ -11,11 +11,11 @@ use voice_pipeline::vendors::llm::LlmRequest;
 use super::compile::Book;
 use super::dialogue::{Dialogue, Plan};
 use super::facts::facts;
-use super::words::keypad_digits;
+use super::keypad::keypad_digits;
 
 /// Something that happened in the conversation.
 enum Happened<'m> {
-    Caller(String),
+    Caller { text: String, typed: bool },
     Heard(&'m str),
     Called { name: &'m str, arguments: &'m str },
     Returned { name: &'m str, content: &'m str },
@@ -36,9 +36,9 @@ pub(crate) fn plan(book: &Book, request: &LlmRequest) -> Plan {
     let mut dialogue = Dialogue::new(book, &facts, &request.now, &offered);
     let mut answered = false;
     for happened in happened(&request.messages) {
-        answered = matches!(happened, Happened::Caller(_) | Happened::Returned { .. });
+        answered = matches!(happened, Happened::Caller { .. } | Happened::Returned { .. });
         match happened {
-            Happened::Caller(text) => dialogue.caller(&text),
+            Happened::Caller { text, typed } => dialogue.caller(&text, typed),
             Happened::Heard(text) => dialogue.heard(text),
             Happened::Called { name, arguments } => dialogue.called(name, arguments),
             Happened::Returned { name, content } => dialogue.returned(name, content),
@@ -54,11 +54,15 @@ fn happened(messages: &[Message]) -> Vec<Happened<'_>> {
         match message {
             Message::System(_) => {}
             Message::Caller(text) => match out.last_mut() {
-                Some(Happened::Caller(before)) => {
+                Some(Happened::Caller { text: before, typed }) => {
                     before.push_str(", ");
                     before.push_str(&without_marking(text));
+                    *typed &= keypad_digits(text).is_some();
                 }
-                _ => out.push(Happened::Caller(without_marking(text))),
+                _ => {
+                    let typed = keypad_digits(text).is_some();
+                    out.push(Happened::Caller { text: without_marking(text), typed });
+                }
             },
             Message::Agent { text, tool_calls } => {
                 if !text.trim().is_empty() {

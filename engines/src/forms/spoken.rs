@@ -2,8 +2,7 @@
 
 use jiff::civil::{Date, Time};
 use serde_json::Value as Json;
-
-use super::values::{Kind, Value, clock_text};
+use voice_values::{Kind, Value, clock_text};
 
 /// How a value is spoken, when a template does not leave that to its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

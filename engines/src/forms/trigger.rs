@@ -4,7 +4,7 @@
 //! alternatives, in order, with at most [`MOST_BETWEEN`] other words between two groups. Endings ("-s",
 //! "-ing", "-ed") make no difference.
 
-use super::words::{Word, phrase};
+use voice_values::words::{Word, phrase};
 
 /// Most words between two groups of a trigger.
 const MOST_BETWEEN: usize = 4;
@@ -64,6 +64,14 @@ pub(crate) fn best(triggers: &[Trigger], words: &[Word]) -> usize {
 }
 
 fn stem(word: &str) -> &str {
+    let stem = without_ending(word);
+    // "Getting" and "cancelled" double the consonant of "get" and "cancel".
+    let mut letters = stem.chars().rev();
+    let doubled = letters.next().is_some_and(|last| Some(last) == letters.next() && !"aeious".contains(last));
+    if doubled && stem.is_ascii() { &stem[..stem.len() - 1] } else { stem }
+}
+
+fn without_ending(word: &str) -> &str {
     let cut = |ending: &str| word.strip_suffix(ending).filter(|stem| stem.len() > 2);
     cut("ings")
         .or_else(|| cut("ing"))
@@ -76,8 +84,8 @@ fn stem(word: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use voice_values::words::words;
 
     #[test]
     fn matches_words_in_order_with_room_between() {
@@ -86,6 +94,7 @@ mod tests {
             ("I'd like to book a tee time", 23),
             ("could you be reserving us a nice slot", 13),
             ("set up some tee times for us", 31),
+            ("setting up a tee time", 31),
             ("Booked a slot", 15),
             ("a tee time to book", 0),
             ("book one two three four five slot", 0),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::script::Stage;
 
-const AGENT: &str = include_str!("../../../prompts/golf/agent.toml");
+pub(crate) const AGENT: &str = include_str!("../../../prompts/golf/agent.toml");
 const PROMPT: &str = include_str!("../../../prompts/golf/system.md");
 
 /// The golf agent; 9:00 and 9:10 on Saturday, November 28th are taken, and Thanksgiving is full.

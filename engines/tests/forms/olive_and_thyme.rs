@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::script::Stage;
 
-const AGENT: &str = include_str!("../../../prompts/restaurant/agent.toml");
+pub(crate) const AGENT: &str = include_str!("../../../prompts/restaurant/agent.toml");
 const PROMPT: &str = include_str!("../../../prompts/restaurant/system.md");
 
 /// The restaurant agent; Saturday, December 5th is full from 19:30 to 20:00, the terrace is full on

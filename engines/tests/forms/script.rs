@@ -12,8 +12,9 @@
 //! ends                                       the agent ends the call
 //! ```
 //!
-//! A call without its `tool` line fails the test.
+//! A call without its `tool` line fails the script.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
@@ -28,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) forms: Forms,
     pub(crate) tools: Arc<[ToolSpec]>,
     pub(crate) prompt: String,
+    /// Tools that change something.
+    pub(crate) writes: BTreeSet<String>,
     pub(crate) backend: fn(&str, &Value) -> Value,
 }
 
@@ -39,7 +42,19 @@ pub(crate) struct Call<'s> {
     pub(crate) calls: Vec<(String, Value)>,
     pub(crate) ended: bool,
     backend_up: bool,
-    clock: String,
+    /// Local date and time of the agent, to the minute.
+    pub(crate) clock: String,
+}
+
+/// How a script went.
+#[derive(Debug, Default)]
+pub(crate) struct Played {
+    /// What was otherwise than the script says, in the order in which it happened.
+    pub(crate) misses: Vec<String>,
+    /// Calls that change something and stand nowhere in the script.
+    pub(crate) wrong_writes: Vec<String>,
+    /// The call so far, line by line.
+    pub(crate) told: String,
 }
 
 /// Reads an `agent.toml`; `transfer`: the host can transfer calls.
@@ -74,8 +89,9 @@ impl Stage {
         if transfer {
             tools.push(built_in("transfer_to_person"));
         }
+        let writes = agent.tools.iter().filter(|tool| tool.side_effect).map(|tool| tool.spec.name.clone()).collect();
         let forms = Forms::compile(&agent).unwrap();
-        Self { forms, tools: tools.into(), prompt: prompt.to_owned(), backend }
+        Self { forms, tools: tools.into(), prompt: prompt.to_owned(), writes, backend }
     }
 
     pub(crate) fn call(&self) -> Call<'_> {
@@ -88,50 +104,58 @@ impl Stage {
             calls: Vec::new(),
             ended: false,
             backend_up: true,
-            clock: "09:05".to_owned(),
+            clock: "2026-11-23T09:05".to_owned(),
         }
     }
 
-    /// Plays a script from the start of a call.
+    /// Plays a script from the start of a call and fails the test when it goes otherwise.
     pub(crate) fn play(&self, script: &str) {
+        let played = self.run(script);
+        assert!(played.misses.is_empty(), "{}; so far:\n{}", played.misses.join("; "), played.told);
+    }
+
+    /// Plays a script from the start of a call.
+    pub(crate) fn run(&self, script: &str) -> Played {
         let mut call = self.call();
+        let mut played = Played::default();
         let mut expected: Vec<(String, Value)> = Vec::new();
-        let mut told = String::new();
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (what, rest) =
                 line.split_once(char::is_whitespace).map_or((line, ""), |(what, rest)| (what, rest.trim()));
             if matches!(what, "caller" | "keypad") {
-                assert_eq!(call.calls, expected, "calls before {line:?}; so far:\n{told}");
-                expected.clear();
+                self.check_calls(&call, &std::mem::take(&mut expected), &mut played);
                 let words = if what == "keypad" { format!("(keypad) {rest}") } else { rest.to_owned() };
                 call.says(&words);
-                told.push_str(&format!("  caller: {rest}\n  agent: {}  {:?}\n", call.reply, call.calls));
+                played.told.push_str(&format!("  caller: {rest}\n  agent: {}  {:?}\n", call.reply, call.calls));
                 continue;
             }
+            let contains = call.reply.to_lowercase().contains(&rest.to_lowercase());
             match what {
-                "agent" => assert!(
-                    call.reply.to_lowercase().contains(&rest.to_lowercase()),
-                    "expected {rest:?}, got {:?}; so far:\n{told}",
-                    call.reply
-                ),
-                "never" => assert!(
-                    !call.reply.to_lowercase().contains(&rest.to_lowercase()),
-                    "{rest:?} in {:?}; so far:\n{told}",
-                    call.reply
-                ),
+                "agent" if !contains => played.misses.push(format!("expected {rest:?}, got {:?}", call.reply)),
+                "never" if contains => played.misses.push(format!("{rest:?} in {:?}", call.reply)),
                 "tool" => {
                     let (name, arguments) = rest.split_once(' ').unwrap();
                     expected.push((name.to_owned(), serde_json::from_str(arguments).unwrap()));
                 }
                 "heard" => call.hears_only(rest.parse().unwrap()),
                 "host" => call.messages.push(heard(rest)),
-                "clock" => rest.clone_into(&mut call.clock),
+                "clock" => call.clock.replace_range("2026-11-23T".len().., rest),
                 "backend" => call.backend_up = rest == "up",
-                "ends" => assert!(call.ended, "the call goes on; so far:\n{told}"),
+                "ends" if !call.ended => played.misses.push("the call goes on".to_owned()),
+                "agent" | "never" | "ends" => {}
                 other => panic!("what is {other:?}?"),
             }
         }
-        assert_eq!(call.calls, expected, "calls at the end; so far:\n{told}");
+        self.check_calls(&call, &expected, &mut played);
+        played
+    }
+
+    fn check_calls(&self, call: &Call<'_>, expected: &[(String, Value)], played: &mut Played) {
+        if call.calls != expected {
+            played.misses.push(format!("called {:?}, not {expected:?}", call.calls));
+        }
+        let wrong = call.calls.iter().filter(|made| self.writes.contains(&made.0) && !expected.contains(made));
+        played.wrong_writes.extend(wrong.map(|(name, arguments)| format!("{name} {arguments}")));
     }
 }
 
@@ -175,7 +199,7 @@ impl Call<'_> {
         let request = LlmRequest {
             messages: self.messages.clone(),
             tools: self.stage.tools.clone(),
-            now: format!("2026-11-23T{}:00[America/Los_Angeles]", self.clock).parse().unwrap(),
+            now: format!("{}:00[America/Los_Angeles]", self.clock).parse().unwrap(),
         };
         let mut text = String::new();
         let mut calls = Vec::new();

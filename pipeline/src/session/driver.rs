@@ -343,9 +343,9 @@ impl Driver {
 
     fn record(&mut self, returned: &Returned) {
         self.history.tool_returned(&returned.call.id, &returned.outcome.content);
-        let ToolOutcome { succeeded, .. } = returned.outcome;
+        let ToolOutcome { succeeded, normalised, .. } = returned.outcome;
         let (name, took) = (returned.call.name.clone(), returned.took);
-        self.context.emit(Some(returned.turn), EventKind::ToolReturned { name, took, succeeded });
+        self.context.emit(Some(returned.turn), EventKind::ToolReturned { name, took, succeeded, normalised });
     }
 
     fn after_tools(&mut self) {

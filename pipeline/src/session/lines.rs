@@ -40,6 +40,9 @@ pub struct LineTexts {
     pub closing: String,
     /// When the agent ends the call without words of its own.
     pub goodbye: String,
+    /// Between what was heard of an answer that broke off and the answer of another model. It goes to the
+    /// voice like any words of a reply, so that it keeps its place among them.
+    pub begin_again: String,
     /// What tools say while they run long.
     pub tool_fillers: Vec<String>,
 }
@@ -207,6 +210,7 @@ mod tests {
             apology: String::new(),
             closing: String::new(),
             goodbye: String::new(),
+            begin_again: String::new(),
             tool_fillers: Vec::new(),
         };
         let mut lines = FixedLines::silent(texts);

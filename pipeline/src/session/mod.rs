@@ -187,7 +187,8 @@ fn wire(
     let (spoken, to_pace) = mpsc::channel(stages::OUTBOUND_CHUNKS);
     let (fixed, to_pace_lines) = mpsc::channel(stages::LINES);
     let (pacing, controls) = mpsc::channel(pace::CONTROLS);
-    tasks.spawn(llm::run(to_llm, models.clone(), speak, context.clone()));
+    let thinker = llm::Thinker { chain: models.clone(), begin_again: setup.lines.texts.begin_again.clone() };
+    tasks.spawn(llm::run(to_llm, thinker, speak, context.clone()));
     let mouth = tts::Speaker { chain: voices, voice: setup.voice, per_letter: setup.lines.per_letter() };
     tasks.spawn(tts::run(to_tts, mouth, spoken, live_rx.clone(), context.clone()));
     let egress = pace::Egress {

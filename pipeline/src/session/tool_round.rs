@@ -84,7 +84,7 @@ impl ToolRunner {
                 Ok((id, (outcome, took))) => (id, outcome, took),
                 Err(error) => {
                     let content = r#"{"error":"the tool broke down; apologise and offer another way"}"#.to_owned();
-                    (error.id(), ToolOutcome { content, succeeded: false }, Duration::ZERO)
+                    (error.id(), ToolOutcome { content, succeeded: false, normalised: 0 }, Duration::ZERO)
                 }
             };
             // A read of a cancelled turn is not missed.

@@ -51,8 +51,8 @@ settings! {
     /// Who thinks. Without any of these the scripted agent answers.
     "Language model" LlmSettings {
         /// Who writes the replies: `forms`, the scripted agent, `chat`, a chat-completions server, `chat2`, another
-        /// one, or several that stand in for one another. A reply of which nothing came yet is asked of the
-        /// next at once. Unset: `chat` when `OPENAI_API_KEY` or `LLM_BASE_URL` is set, else `forms`.
+        /// one, or several that stand in for one another, such as `chat,forms`. A reply that fails is asked of the
+        /// next at once, in its middle too. Unset: `chat` when `OPENAI_API_KEY` or `LLM_BASE_URL` is set, else `forms`.
         "LLM_VENDOR" chosen_vendors: Option<Vec<LlmVendor>> = optional(chain("forms", LLM_VENDORS)),
         /// Key of the chat-completions server, sent as a bearer token.
         "OPENAI_API_KEY" api_key: Option<SecretString> = optional(SecretKind),

@@ -29,11 +29,32 @@ settings! {
         "TRUST_PROXY" trust_proxy: bool = flag(false),
         /// Calls at the same time. Lower turns callers away earlier; higher makes every answer slower
         /// once the local engines have no core left.
-        /// Unset: 8 where `STT_VENDOR` or `TTS_VENDOR` names the local engines, else 200.
+        /// Unset: 4 for each core where `STT_VENDOR` or `TTS_VENDOR` names the local engines, else 200. That
+        /// is meant to keep the slowest of twenty answers below one and a half times what one call alone takes;
+        /// docs/PERFORMANCE.md says how to measure it on a machine.
         "MAX_CALLS" chosen_max_calls: Option<u32> = optional(number(8, 1..=10_000)),
         /// How long running calls may go on after the signal to stop. Lower ends calls in mid-sentence;
         /// higher delays a release. The container runtime must wait longer than this.
         "DRAIN_SECONDS" drain: Duration = whole_seconds(600, 0..=86_400),
+    }
+}
+
+/// Calls with local speech that a core carries before their answers come late: with more, the 95th percentile of
+/// the time to the first audio is above one and a half times that of one call.
+/// `cargo run --release -p voice-engines --example measure` says what it is on a machine.
+const LOCAL_CALLS_PER_CORE: u32 = 4;
+
+/// Calls whose speech passes through sockets; one core carries more.
+const REMOTE_CALLS: u32 = 200;
+
+impl ServerSettings {
+    /// `MAX_CALLS` where it is unset.
+    pub(in crate::config) fn default_max_calls(speech_is_local: bool, cores: usize) -> u32 {
+        if speech_is_local {
+            u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(LOCAL_CALLS_PER_CORE)
+        } else {
+            REMOTE_CALLS
+        }
     }
 }
 
@@ -104,5 +125,25 @@ settings! {
         /// Longest tool result the model is given; the rest is cut with a note. Lower loses content;
         /// higher makes the model slower and dearer.
         "TOOL_RESULT_MAX" tool_result_max_bytes: usize = bytes(16 << 10, 1 << 10..=1 << 20),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_speech_gets_so_many_calls_a_core() {
+        let default = ServerSettings::default_max_calls;
+        assert_eq!([1, 2, 16].map(|cores| default(true, cores)), [4, 8, 64]);
+        assert_eq!([1, 64].map(|cores| default(false, cores)), [200, 200]);
+        assert_eq!(default(true, usize::MAX), u32::MAX);
+    }
+
+    #[test]
+    fn the_manual_names_the_calls_of_a_core() {
+        let manual = crate::config::settings_markdown();
+        assert!(manual.contains(&format!("Unset: {LOCAL_CALLS_PER_CORE} for each core")));
+        assert!(manual.contains(&format!("else {REMOTE_CALLS}.")));
     }
 }

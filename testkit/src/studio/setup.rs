@@ -75,6 +75,7 @@ fn texts() -> LineTexts {
         apology: "I'm sorry, something is wrong. Goodbye!".into(),
         closing: "I have to go. Goodbye!".into(),
         goodbye: "Goodbye!".into(),
+        begin_again: "Sorry, let me say that again.".into(),
         tool_fillers: vec!["Let me look at searchTeeTimes.".into(), "Let me look at bookTeeTime.".into()],
     }
 }

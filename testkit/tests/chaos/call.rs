@@ -23,6 +23,9 @@ const LIMIT: Duration = Duration::from_secs(12);
 /// Said while a vendor is slow.
 pub(crate) const FILLER: &str = "One moment, please.";
 
+/// Said where a model broke off in what the caller already hears.
+pub(crate) const AGAIN: &str = "Sorry, let me say that again.";
+
 /// A running call.
 pub(crate) struct Call {
     pub(crate) studio: Studio,
@@ -122,8 +125,13 @@ impl Call {
 
     /// The words that were heard whole since then.
     pub(crate) fn heard_since(&self, since: Duration) -> String {
+        self.heard_between(since, Duration::MAX)
+    }
+
+    /// The words that were heard whole and began between these times.
+    pub(crate) fn heard_between(&self, since: Duration, until: Duration) -> String {
         let words = self.studio.words();
-        let whole = words.iter().filter(|word| word.at >= since && word.is_whole());
+        let whole = words.iter().filter(|word| (since..until).contains(&word.at) && word.is_whole());
         whole.map(|word: &Word| word.text.as_str()).collect::<Vec<_>>().join(" ")
     }
 
@@ -146,6 +154,12 @@ impl Call {
     /// How many events of this name there were.
     pub(crate) fn count(&self, event: &str) -> usize {
         self.studio.count(event)
+    }
+
+    /// When the carrier's buffer was cleared first.
+    pub(crate) fn barged_in_at(&self) -> Duration {
+        let cleared = self.studio.moments().iter().find(|(_, moment)| *moment == Moment::Cleared);
+        cleared.expect("the caller barged in").0
     }
 
     /// When events of this name came.

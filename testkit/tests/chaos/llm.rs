@@ -14,7 +14,7 @@ const LONG: &str = "Sure, we have nine and ten open, and eleven on Sunday";
 
 const SOON: Duration = Duration::from_secs(8);
 
-fn first_answers(scene: &Scene, answers: impl IntoIterator<Item = Answer>) {
+pub(crate) fn first_answers(scene: &Scene, answers: impl IntoIterator<Item = Answer>) {
     scene.chat.plan(|plan| plan.queue.extend(answers));
 }
 
@@ -181,7 +181,7 @@ pub(crate) async fn a_server_that_restarts_between_two_turns_is_not_noticed() {
 }
 
 /// Whether a request holds the result of the booking.
-fn knows_the_code(request: &Value) -> bool {
+pub(crate) fn knows_the_code(request: &Value) -> bool {
     let messages = request["messages"].as_array().into_iter().flatten();
     let results = messages.filter(|message| message["role"] == "tool");
     results.filter(|message| message["content"].as_str().is_some_and(|content| content.contains("GV1"))).count() == 1

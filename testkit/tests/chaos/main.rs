@@ -9,6 +9,7 @@
 
 mod call;
 mod llm;
+mod llm_breaks;
 mod mixed;
 mod runner;
 mod scene;
@@ -78,6 +79,21 @@ fn main() -> ExitCode {
             an_answer_nobody_can_read_is_apologised_for,
             a_server_that_restarts_between_two_turns_is_not_noticed,
             a_booking_is_made_once_and_its_result_outlives_the_model,
+        },
+        llm_breaks::{
+            a_break_in_mid_answer_is_gone_on_with_by_the_stand_in,
+            a_stall_in_mid_answer_is_gone_on_with_by_the_stand_in,
+            an_error_in_mid_answer_is_gone_on_with_by_the_stand_in,
+            garbage_in_mid_answer_is_gone_on_with_by_the_stand_in,
+            a_break_before_anything_was_at_the_voice_is_not_noticed,
+            a_model_that_is_alone_is_asked_once_again,
+            when_the_stand_in_breaks_off_as_well_the_caller_is_apologised_to,
+            a_break_behind_a_booking_loses_no_result_and_books_no_second_time,
+            a_booking_that_arrived_whole_counts_though_its_answer_broke_off,
+            a_booking_that_was_cut_off_is_made_by_the_stand_in_alone,
+            an_interruption_of_the_second_answer_leaves_both_parts_to_the_word,
+            forms_goes_on_from_the_history_and_books_after_its_own_read_back,
+            a_caller_who_hangs_up_between_two_answers_leaves_nothing_behind,
         },
         tts_refusals::{
             a_wrong_key_is_apologised_for_with_a_recorded_line,

@@ -45,6 +45,8 @@ pub(crate) struct Addresses {
     pub(crate) ears: Vec<String>,
     pub(crate) brains: Vec<String>,
     pub(crate) mouths: Vec<String>,
+    /// A model in this process, behind those that are dialled.
+    pub(crate) last_brain: Option<Arc<dyn Llm>>,
     /// Taken and not listened at, so that nobody else of this process does.
     nowhere: TcpSocket,
 }
@@ -108,7 +110,7 @@ impl Scene {
         let nowhere = TcpSocket::new_v4().unwrap();
         nowhere.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let brains = vec![chat.base_url(), chat2.base_url()];
-        let mut addresses = Addresses { ears: sockets.clone(), brains, mouths: sockets, nowhere };
+        let mut addresses = Addresses { ears: sockets.clone(), brains, mouths: sockets, last_brain: None, nowhere };
         choose(&mut addresses);
         let tasks_before = Handle::current().metrics().num_alive_tasks();
         let tools = ScriptedTools::new(&[
@@ -198,7 +200,7 @@ fn chat_log(log: &ChatLog) -> chat::Observer {
 
 fn chains(addresses: &Addresses) -> (Chain<dyn Stt>, Chain<dyn Llm>, Chain<dyn Tts>) {
     let dialer = fakes::dialer();
-    let is_alone = addresses.brains.len() == 1;
+    let is_alone = addresses.brains.len() == 1 && addresses.last_brain.is_none();
     let ears = addresses.ears.iter().map(|url| {
         let vendor = DeepgramStt::new(settings(url)).unwrap();
         Arc::new(SocketStt::new(Arc::new(vendor), dialer.clone())) as Arc<dyn Stt>
@@ -219,7 +221,7 @@ fn chains(addresses: &Addresses) -> (Chain<dyn Stt>, Chain<dyn Llm>, Chain<dyn T
         };
         Arc::new(ChatCompletions::new(settings).unwrap()) as Arc<dyn Llm>
     });
-    (chain(ears), chain(brains), chain(mouths))
+    (chain(ears), chain(brains.chain(addresses.last_brain.clone())), chain(mouths))
 }
 
 fn chain<V: ?Sized>(vendors: impl Iterator<Item = Arc<V>>) -> Chain<V> {

@@ -1,15 +1,15 @@
 //! What an utterance is about: a form it starts, a fact it asks for, an argument it names.
 
 use jiff::ToSpan as _;
+use voice_values::Kind;
+use voice_values::date::{DateWish, only_weekday};
+use voice_values::words::{Word, find};
 
 use super::super::compile::{Field, Form};
 use super::super::facts::{self, Fact};
 use super::super::intent::Answer;
-use super::super::mentions::{Found, Mention};
+use super::super::mentions::{Found, Mention, mentions};
 use super::super::trigger;
-use super::super::values::Kind;
-use super::super::values::date::{DateWish, only_weekday};
-use super::super::words::find;
 use super::{Dialogue, Prompt, Utterance};
 
 impl<'a> Dialogue<'a> {
@@ -58,17 +58,45 @@ impl<'a> Dialogue<'a> {
 
     /// The form a sentence starts, if it starts one.
     pub(super) fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
-        let idle = self.open.is_none();
-        let score = |form: &Form| {
+        // "Could I move it to Sunday instead?", asked while a cancellation is read back.
+        let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"))
+            && self.form().is_some_and(|form| form.fields.iter().all(|field| matches!(field.kind, Kind::Code(_))));
+        let score = |at: usize, form: &Form| {
+            let idle = self.open.is_none() || (instead && self.open != Some(at));
             let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
             trigger::best(&form.triggers, &said.words).max(idle_score)
         };
         let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
-        let scored = offered.map(|(at, form)| (at, score(form))).filter(|(_, score)| *score > 0);
+        let scored = offered.map(|(at, form)| (at, score(at, form))).filter(|(_, score)| *score > 0);
         // Of two equally good ones the first defined is meant.
         scored
             .fold(None, |best: Option<(usize, usize)>, hit| best.filter(|best| best.1 >= hit.1).or(Some(hit)))
             .map(|hit| hit.0)
+    }
+
+    /// "Book a lesson" is about lessons, and starts no form, unless a tool has that very word.
+    pub(super) fn is_about_a_fact(&self, said: &Utterance<'_>, triggered: usize) -> bool {
+        let Some(object) = facts::object_of(self.facts, &said.words) else { return false };
+        let form = &self.book.forms[triggered];
+        let score = |words: &[Word]| trigger::best(&form.triggers, words);
+        let words = said.words.iter().enumerate().filter(|(at, _)| !object.contains(at));
+        let rest: Vec<Word> = words.map(|(_, word)| word.clone()).collect();
+        score(&rest) >= score(&said.words)
+    }
+
+    /// The form that is meant when nothing is open and the caller gives a code of it: the one that does
+    /// something with the values given beside it, or else the first.
+    pub(super) fn by_code(&self, said: &Utterance<'_>) -> Option<usize> {
+        let has_code = |form: &Form| form.fields.iter().any(|field| matches!(field.kind, Kind::Code(_)));
+        if self.form().is_some_and(|form| form.side_effect || has_code(form)) {
+            return None;
+        }
+        let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
+        let with_code = offered.filter(|(at, _)| {
+            let found = mentions(said.text, &said.words, &self.fields_about(*at), None, self.today());
+            found.iter().any(|mention| matches!(mention.found, Found::Code(_)))
+        });
+        with_code.max_by_key(|(at, form)| (form.need_one_of.is_some(), std::cmp::Reverse(*at))).map(|(at, _)| at)
     }
 
     pub(super) fn recalled(&self, said: &Utterance<'_>) -> Option<String> {
@@ -86,8 +114,11 @@ impl<'a> Dialogue<'a> {
     /// The argument the caller names without giving a value: "the time is wrong".
     pub(super) fn named_field(&self, said: &Utterance<'_>) -> Option<String> {
         let form = self.form()?;
-        let named =
-            form.fields.iter().find(|field| field.called.iter().any(|called| find(&said.words, called).is_some()))?;
+        let changes = matches!(self.prompt, Prompt::NeedOneOf | Prompt::Change);
+        let named = form.fields.iter().find(|field| {
+            let called = field.called.iter().any(|called| find(&said.words, called).is_some());
+            called || changes && said.words.iter().any(|word| field.units.contains(&word.text))
+        })?;
         // While another argument is asked for, its name alone may be part of an answer.
         let disputes = said
             .words

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::ToSpan as _;
 use jiff::civil::{Date, Time};
+use voice_values::date::DateWish;
+use voice_values::time::{Clock, Half, TimeWish, resolve};
+use voice_values::words::find;
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Field, Form};
 use super::super::mentions::{Found, Mention};
 use super::super::spoken;
-use super::super::values::date::DateWish;
-use super::super::values::time::{Clock, Half, TimeWish, resolve};
-use super::super::values::{Kind, Value};
-use super::super::words::find;
 use super::{Dialogue, Offer, Prompt, Utterance};
 
 /// A time window, either end open.
@@ -36,7 +36,11 @@ impl<'a> Dialogue<'a> {
         let book = self.book;
         let form = &book.forms[form];
         let searches = form.fields.iter().filter_map(|field| book.form(field.search.as_ref()?));
-        let fields = form.fields.iter().chain(self.wish_field(form)).chain(searches.flat_map(|search| &search.fields));
+        // What a list leads to may be named at once: "it's Miller, what's open on Sunday?"
+        let target =
+            form.offer.as_ref().and_then(|offer| book.form(&offer.tool)).filter(|target| target.tool != form.tool);
+        let led_to = target.into_iter().flat_map(|target| &target.fields);
+        let fields = form.fields.iter().chain(led_to).chain(searches.flat_map(|search| &search.fields));
         let mut out: Vec<&Field> = Vec::new();
         for field in fields {
             if out.iter().all(|known| known.name != field.name) {
@@ -46,25 +50,28 @@ impl<'a> Dialogue<'a> {
         out
     }
 
-    /// The argument of the next tool that a pick from this form's list would fill.
-    fn wish_field(&self, form: &Form) -> Option<&'a Field> {
-        let offer = form.offer.as_ref()?;
-        self.book.form(&offer.tool)?.field(&offer.fills)
-    }
-
     /// Fills a form from what was said and goes on. False when nothing of it was of use.
-    pub(super) fn fill(&mut self, form: usize, found: &[Mention]) -> bool {
+    pub(super) fn fill(&mut self, form: usize, found: &[Mention], wished: bool) -> bool {
         let started = self.open != Some(form);
         let before = self.open.replace(form);
         let book = self.book;
         let (mut values, mut window) = (self.values.clone(), None);
         let applied = self.read(&book.forms[form], found, &mut values, &mut window);
+        self.carry_over(form, found, &mut values);
         let nothing =
             applied.changed.is_empty() && applied.notes.is_empty() && applied.choice.is_none() && window.is_none();
         let repeated = values == self.values && !found.is_empty() && !applied.unplaced;
         if nothing && !started && !repeated {
             self.open = before;
             return false;
+        }
+        let only_refused = applied.changed.is_empty() && applied.choice.is_none() && !applied.notes.is_empty();
+        if only_refused && started && before.is_none() && !wished {
+            // What cannot be had in any case starts nothing.
+            self.open = None;
+            applied.notes.into_iter().for_each(|note| self.say(note));
+            self.say_and_ask(self.book.lines.cannot.clone());
+            return true;
         }
         if nothing
             && started
@@ -106,8 +113,19 @@ impl<'a> Dialogue<'a> {
         true
     }
 
+    /// "The same time next week": what is not said anew is as it was the last time.
+    fn carry_over(&self, form: usize, found: &[Mention], values: &mut BTreeMap<String, Value>) {
+        let same = found.iter().any(|mention| matches!(mention.found, Found::Time(TimeWish::Same)));
+        let again = self.deed.as_ref().is_some_and(|(deed, _)| *deed == form);
+        for field in self.book.forms[form].fields.iter().filter(|_| same && again) {
+            if let Some(value) = self.done_with.get(&field.name) {
+                values.entry(field.name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+
     /// What was just understood, so that a mistake is heard before the read-back.
-    fn echo(&self, changed: &[String]) -> Option<String> {
+    pub(super) fn echo(&self, changed: &[String]) -> Option<String> {
         let spoken = changed.iter().filter_map(|name| {
             let field = self.field(name)?;
             Some(self.spoken_value(field, self.values.get(name)?, None))
@@ -116,7 +134,7 @@ impl<'a> Dialogue<'a> {
         (!spoken.is_empty()).then(|| format!("Okay, {}.", spoken.join(", ")))
     }
 
-    fn reads_back_next(&self) -> bool {
+    pub(super) fn reads_back_next(&self) -> bool {
         self.form().is_some_and(|form| {
             let missing = form.fields.iter().any(|field| field.required && !self.values.contains_key(&field.name));
             let needs = form
@@ -153,9 +171,24 @@ impl<'a> Dialogue<'a> {
                 Found::Time(TimeWish::FromTo(_, to)) if !self.takes_windows(form) => {
                     self.read_clock(form, *to, part, values, &mut applied);
                 }
+                Found::Time(TimeWish::Same) => {
+                    let field = self.target(form, &|kind| *kind == Kind::Time, values);
+                    let known = field.and_then(|field| Some((field, self.known_before(field, values)?)));
+                    match known {
+                        Some((field, time)) => Self::put(&field.name, time, values, &mut applied),
+                        None => applied.unplaced = true,
+                    }
+                }
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
                 Found::Count(count) => self.read_count(form, *count, values, &mut applied),
+                Found::Counts(a, b) => {
+                    if let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values) {
+                        let counts = [*a, *b].map(Value::Count);
+                        let possible = counts.into_iter().filter(|count| self.refuse(field, count).is_none()).collect();
+                        Self::one_of(field, possible, values, &mut applied);
+                    }
+                }
                 Found::Code(code) => self.set(
                     form,
                     &|kind| matches!(kind, Kind::Code(_)),
@@ -165,7 +198,8 @@ impl<'a> Dialogue<'a> {
                 ),
                 Found::NoCode(said) => {
                     let hint = self.asked().and_then(|field| field.hint.clone()).unwrap_or_default();
-                    applied.notes.push(format!("I heard {}. {hint}", spoken::code(said)));
+                    let typed = if self.typed { self.book.lines.typed.as_str() } else { "" };
+                    applied.notes.push(format!("I heard {}. {typed} {hint}", spoken::code(said)));
                 }
                 Found::Phone(digits) => self.set(
                     form,
@@ -181,7 +215,7 @@ impl<'a> Dialogue<'a> {
                     self.set(form, &|kind| *kind == Kind::Name, Value::Text(name.clone()), values, &mut applied);
                 }
                 Found::Choice(name, choice) => Self::put(name, Value::Text(choice.clone()), values, &mut applied),
-                Found::Number(number) => self.read_number(form, *number, part, values, &mut applied),
+                Found::Number(number) => self.read_number(form, *number, (exact, part), values, &mut applied),
             }
         }
         applied
@@ -244,9 +278,32 @@ impl<'a> Dialogue<'a> {
                     days.iter().map(|day| Value::Date(*day)).filter(|day| self.refuse(field, day).is_none()).collect();
                 Self::one_of(field, possible, values, applied);
             }
+            DateWish::Later(days) => {
+                let base = self.known_before(field, values);
+                let day = base.and_then(|base| match base {
+                    Value::Date(day) => day.checked_add(days.days()).ok(),
+                    _ => None,
+                });
+                match day.map(Value::Date) {
+                    None => applied.unplaced = true,
+                    Some(day) => match self.refuse(field, &day) {
+                        None => Self::put(&field.name, day, values, applied),
+                        Some(reason) => applied.notes.push(reason),
+                    },
+                }
+            }
             DateWish::Week => applied.notes.push("I need the exact day.".to_owned()),
             DateWish::Impossible => applied.notes.push("There is no such day.".to_owned()),
         }
+    }
+
+    /// What a field held when it was last spoken of: now, or in the last deed.
+    fn known_before(&self, field: &Field, values: &BTreeMap<String, Value>) -> Option<Value> {
+        let kept = |name: &str| values.get(name).or_else(|| self.done_with.get(name));
+        let alike = |name: &&String| self.field(name).is_some_and(|known| known.kind == field.kind);
+        kept(&field.name)
+            .or_else(|| values.keys().chain(self.done_with.keys()).find(alike).and_then(|name| kept(name)))
+            .cloned()
     }
 
     fn one_of(field: &Field, possible: Vec<Value>, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
@@ -309,7 +366,7 @@ impl<'a> Dialogue<'a> {
                 let opening = range.map_or(Time::MIN, |range| range.0);
                 (Some((*from).max(opening)).filter(|from| *from > Time::MIN), Some(*to))
             }
-            TimeWish::Any | TimeWish::At(_) => (None, None),
+            TimeWish::Any | TimeWish::At(_) | TimeWish::Same => (None, None),
         });
         let wished = self.target(form, &|kind| *kind == Kind::Time, values).map_or(&field.name, |field| &field.name);
         values.remove(wished);
@@ -332,13 +389,14 @@ impl<'a> Dialogue<'a> {
         &self,
         form: &Form,
         number: u64,
-        part: Option<Half>,
+        (timed, part): (bool, Option<Half>),
         values: &mut BTreeMap<String, Value>,
         applied: &mut Applied,
     ) {
         let mut possible: Vec<(String, Value)> = Vec::new();
         let time = self.target(form, &|kind| *kind == Kind::Time, values);
-        if let (Some(field), Some(clock)) = (time, Clock::on_the_hour(number)) {
+        // "Two for Friday, seven thirty": the time is told.
+        if let (Some(field), Some(clock)) = (time.filter(|_| !timed), Clock::on_the_hour(number)) {
             let times = resolve(clock, part, field.range).into_iter().map(Value::Time);
             possible
                 .extend(times.filter(|time| self.refuse(field, time).is_none()).map(|time| (field.name.clone(), time)));
@@ -351,61 +409,25 @@ impl<'a> Dialogue<'a> {
         if possible.iter().any(|(name, value)| values.get(name) == Some(value)) {
             return;
         }
+        // After a read-back a number corrects what was read back.
+        let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change);
+        let told: Vec<_> = possible.iter().filter(|(name, _)| values.contains_key(name)).cloned().collect();
+        if corrects && let [(name, value)] = told.as_slice() {
+            return Self::put(name, value.clone(), values, applied);
+        }
         let fresh: Vec<_> = possible.iter().filter(|(name, _)| !values.contains_key(name)).cloned().collect();
         match (possible.as_slice(), fresh.as_slice()) {
             ([(name, value)], _) | (_, [(name, value)]) => Self::put(&name.clone(), value.clone(), values, applied),
-            ([], _) => applied.unplaced = true,
+            ([], _) => {
+                let count = self.target(form, &|kind| *kind == Kind::Count, values);
+                let refusal = count.and_then(|field| self.refuse(field, &Value::Count(number)));
+                match refusal.filter(|_| number < 20) {
+                    Some(reason) => applied.notes.push(reason),
+                    None => applied.unplaced = true,
+                }
+            }
             _ => applied.choice = Some(possible),
         }
-    }
-
-    /// Why a value is not possible, in words for the caller.
-    pub(super) fn refuse(&self, field: &Field, value: &Value) -> Option<String> {
-        let today = self.today();
-        let reason = match value {
-            Value::Date(day) if *day < today && !field.past => return Some("That day has already passed.".to_owned()),
-            Value::Date(day) if *day == today && !field.past && self.day_is_over() => {
-                return Some("It's too late for today.".to_owned());
-            }
-            Value::Date(day) => {
-                let last = field.days_ahead.and_then(|days| today.checked_add(i64::from(days).days()).ok())?;
-                (*day > last).then(|| format!("The last day I can do is {}.", spoken::date(last, today)))
-            }
-            Value::Time(time) => {
-                let outside = field.range.filter(|(from, to)| !(*from..=*to).contains(time));
-                let outside = outside
-                    .map(|(from, to)| format!("I can do times from {} to {}.", spoken::time(from), spoken::time(to)));
-                return outside
-                    .map(|reason| field.outside.clone().unwrap_or(reason))
-                    .or_else(|| self.between_steps(field, *time).map(|_| "That time does not exist.".to_owned()));
-            }
-            Value::Count(count) => {
-                let (low, high) = field.bounds;
-                (!(low..=high).contains(count)).then(|| {
-                    let many = field.unit.as_ref().map_or(String::new(), |(_, many)| format!(" {many}"));
-                    if high == u64::MAX {
-                        format!("It has to be at least {low}{many}.")
-                    } else {
-                        format!("It has to be from {low} to {high}{many}.")
-                    }
-                })
-            }
-            Value::Flag(_) | Value::Text(_) => None,
-        };
-        reason.map(|reason| field.outside.clone().unwrap_or(reason))
-    }
-
-    /// The possible times around one that lies between two steps.
-    fn between_steps(&self, field: &Field, time: Time) -> Option<Vec<Time>> {
-        let step = i64::from(field.step_minutes?);
-        let (from, to) = field.range.unwrap_or((Time::MIN, Time::MAX));
-        let minutes = |time: Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
-        let past = (minutes(time) - minutes(from)).rem_euclid(step);
-        if past == 0 {
-            return None;
-        }
-        let shift = |by: i64| time.checked_add(by.minutes()).ok().filter(|time| (from..=to).contains(time));
-        Some([shift(-past), shift(step - past)].into_iter().flatten().collect())
     }
 
     /// Offers values that could all be meant.

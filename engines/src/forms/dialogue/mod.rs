@@ -10,27 +10,31 @@
 //! - a question once answered is not asked again, unless the caller takes the answer back;
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
-//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`),
-//! questions and read-backs (`next`), tool results (`results`), and picking from a list (`offers`).
+//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`, `bounds`),
+//! questions and read-backs (`next`), questions in others' words (`follow`), what is no answer
+//! at all (`small_talk`), tool results (`results`), and picking from a list (`offers`).
 
 use std::collections::BTreeMap;
 
 use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
+use voice_values::Value;
+use voice_values::words::{Word, find, phrase, text_at, without_hesitation, words};
 
 use super::compile::{Book, Field, Form};
-use super::facts::Fact;
+use super::facts::{self, Fact};
 use super::intent::{self, Answer, Move};
-use super::mentions::{Found, Mention, mentions};
-use super::values::Value;
-use super::words::{Word, words};
+use super::mentions::{Found, Mention, drop_what_is_changed, mentions};
 
 mod about;
+mod bounds;
 mod fill;
+mod follow;
 mod next;
 mod offers;
 mod results;
+mod small_talk;
 
 /// What the agent does next: speak, then perhaps call a tool.
 #[derive(Debug, Default)]
@@ -79,6 +83,13 @@ struct Offer {
     none_ask: String,
 }
 
+impl Offer {
+    /// Whether the options are of different arguments.
+    fn is_mixed(&self) -> bool {
+        self.options.windows(2).any(|pair| pair[0].0 != pair[1].0)
+    }
+}
+
 /// The dialogue, replayed up to now.
 pub(crate) struct Dialogue<'a> {
     book: &'a Book,
@@ -89,6 +100,8 @@ pub(crate) struct Dialogue<'a> {
     values: BTreeMap<String, Value>,
     /// What stays known from tools that succeeded.
     settled: BTreeMap<String, Value>,
+    /// What the last tool that changed something was called with, for "the same time".
+    done_with: BTreeMap<String, Value>,
     window: Option<(Option<Time>, Option<Time>)>,
     prompt: Prompt,
     misses: usize,
@@ -99,6 +112,10 @@ pub(crate) struct Dialogue<'a> {
     report: Option<String>,
     /// The last deed, to be told again.
     deed: Option<(usize, String)>,
+    /// Whether the last answer was typed.
+    typed: bool,
+    /// Whether the caller asked for the latest there is.
+    wants_latest: bool,
     plan: Plan,
 }
 
@@ -121,6 +138,7 @@ impl<'a> Dialogue<'a> {
             open: None,
             values: BTreeMap::new(),
             settled: BTreeMap::new(),
+            done_with: BTreeMap::new(),
             window: None,
             prompt: Prompt::Open,
             misses: 0,
@@ -128,6 +146,8 @@ impl<'a> Dialogue<'a> {
             heard: String::new(),
             report: None,
             deed: None,
+            typed: false,
+            wants_latest: false,
             plan: Plan::default(),
         }
     }
@@ -146,10 +166,15 @@ impl<'a> Dialogue<'a> {
     }
 
     /// The caller said something.
-    pub(crate) fn caller(&mut self, text: &str) {
+    pub(crate) fn caller(&mut self, text: &str, typed: bool) {
         self.plan = Plan::default();
+        self.typed = typed;
+        self.follow();
         let report = self.report.take();
-        let words = words(text);
+        let words = without_hesitation(words(text));
+        self.wants_latest = ["latest", "as late as", "last one of the day", "end of the day"]
+            .iter()
+            .any(|late| find(&words, &phrase(late)).is_some());
         let answer = intent::answer(&words);
         let utterance = Utterance { text, answer, intent: intent::intent(&words), words };
         self.respond(&utterance);
@@ -206,6 +231,8 @@ impl<'a> Dialogue<'a> {
     fn asked(&self) -> Option<&'a Field> {
         match &self.prompt {
             Prompt::Ask(name) => self.field(name),
+            // A bare number says nothing where a time and a count are to choose from.
+            Prompt::Offer(offer) if offer.is_mixed() => None,
             Prompt::Offer(offer) => self.book.forms[offer.form].field(&offer.options.first()?.0),
             _ => None,
         }
@@ -230,14 +257,31 @@ impl<'a> Dialogue<'a> {
         if said.intent == Some(Move::Person) {
             return self.person();
         }
-        let triggered = self.triggered(said);
+        let unsure = said.intent == Some(Move::Unknown) && self.asked().is_some();
+        let triggered = self.triggered(said).filter(|_| !unsure).or_else(|| self.by_code(said));
         let start = self.book.forms.iter().position(|form| form.default);
         let about = triggered.or(self.open).or(start);
         let asked = self.expected(said).filter(|_| triggered.is_none() || triggered == self.open);
-        let found = about.map_or_else(Vec::new, |form| {
+        let read = |asked: Option<&Field>| -> Vec<Mention> {
+            let Some(form) = about else { return Vec::new() };
             let found = mentions(said.text, &said.words, &self.fields_about(form), asked, self.today());
             found.into_iter().map(|mention| self.yet_to_come(mention, said)).collect()
-        });
+        };
+        // "The day", to "what would you like to change?", is no name.
+        let names_field = self.prompt == Prompt::Change && self.named_field(said).is_some();
+        let asked = asked.filter(|_| !names_field);
+        let mut found = read(asked);
+        // "Wait, Saturday is my daughter's recital, Sunday then" corrects the day and names nobody.
+        let corrects = matches!(self.prompt, Prompt::Confirm | Prompt::Change) && asked.is_some();
+        let other = |mention: &Mention| !matches!(mention.found, Found::Name(_) | Found::Number(_));
+        if corrects && found.iter().any(other) {
+            found = read(None);
+        }
+        if about.is_some_and(|form| self.book.forms[form].need_one_of.is_some()) {
+            drop_what_is_changed(&said.words, &mut found);
+        }
+        let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_)));
+        let triggered = triggered.filter(|form| certain || !self.is_about_a_fact(said, *form));
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
             Prompt::Offer(offer) => self.pick(said, &found, triggered, &offer),
@@ -257,11 +301,24 @@ impl<'a> Dialogue<'a> {
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_)));
         let silent = !certain && triggered.is_none();
         let facts = self.facts_for(said, found);
-        let asks = intent::is_question(&said.words);
+        // "My phone number is …" asks for no number.
+        let gives = |mention: &Mention| matches!(mention.found, Found::Phone(_) | Found::Email(_) | Found::Code(_));
+        let clear = facts::clearly_named(self.facts, &said.words) && !found.iter().any(gives);
+        let values = found.iter().filter(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_))).count();
+        // "Nine holes on Friday at two", "can I go out at two, for nine holes": a wish that names a fact.
+        let wish = values > 1 && (intent::is_request(&said.words) || !intent::is_question(&said.words));
+        let asks = !wish && (intent::is_question(&said.words) || clear && triggered.is_none());
         let asked = self.asked();
         // "Nine, and do you rent clubs?" answers first and asks then.
         let answers = asked.is_some() && found.first().is_some_and(|mention| mention.span.start == 0);
-        if !facts.is_empty() && (silent || asks && !answers) && (triggered.is_none() || !certain) {
+        let recall = self.recalled(said).filter(|_| !clear && (silent || asks));
+        if let Some(deed) = recall.filter(|_| matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)) {
+            return self.say_and_ask(deed);
+        }
+        // "What time do you open tomorrow?" looks nothing up.
+        let looks_up = triggered.is_some_and(|form| self.open != Some(form) && !self.book.forms[form].side_effect);
+        let only_fact = triggered.is_none() || !certain || (clear && values < 2 && looks_up);
+        if !facts.is_empty() && (silent || asks && !answers) && only_fact {
             self.misses = 0;
             self.note(found, about);
             facts.iter().for_each(|fact| self.say(fact.say.clone()));
@@ -275,6 +332,12 @@ impl<'a> Dialogue<'a> {
         if !moves_on && triggered.is_none() && self.free_text(said) {
             return;
         }
+        let drops = said.intent == Some(Move::Abandon)
+            && self.form().is_some_and(|form| triggered.is_none() && self.known_again(form, found));
+        if drops {
+            self.misses = 0;
+            return self.abandon();
+        }
         if silent && self.small_talk(said) {
             return;
         }
@@ -285,84 +348,60 @@ impl<'a> Dialogue<'a> {
             && let Some(about) = about
         {
             let facts = facts.iter().map(|fact| fact.say.clone()).collect::<Vec<_>>();
-            facts.into_iter().filter(|_| asks && (triggered.is_some() || answers)).for_each(|fact| self.say(fact));
-            if self.fill(about, found) {
+            facts
+                .into_iter()
+                .filter(|_| asks && (triggered.is_some() || answers) || clear && wish)
+                .for_each(|fact| self.say(fact));
+            if self.fill(about, found, triggered.is_some()) {
                 return;
             }
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);
         }
+        // "What's a confirmation code?"
+        if let Some(hint) = self.asked().filter(|_| asks).and_then(|field| field.hint_about(&said.words)) {
+            return self.say_and_ask(hint);
+        }
+        // "Okay", to a question for a value, is no answer and no riddle.
+        if said.answer == Answer::Yes && self.asked().is_some() {
+            let question = self.question();
+            return self.say(question);
+        }
+        let wishes = asks || said.words.len() > 3;
+        if wishes
+            && self.misses < 2
+            && self.form().is_none()
+            && matches!(self.prompt, Prompt::AnythingElse | Prompt::Open)
+        {
+            self.misses += 1;
+            self.prompt = Prompt::AnythingElse;
+            return self.say_and_ask(self.book.lines.cannot.clone());
+        }
         self.miss();
-    }
-
-    /// Leave, repeat, hold, help, never mind, thanks, hello. True when that was all.
-    fn small_talk(&mut self, said: &Utterance<'_>) -> bool {
-        let lines = &self.book.lines;
-        match said.intent {
-            Some(Move::Leave) => self.leave(),
-            Some(Move::Abandon) if self.form().is_some() => self.abandon(),
-            Some(Move::Repeat) => {
-                let again = if self.said.is_empty() { self.question() } else { self.said.clone() };
-                self.say(again);
-            }
-            Some(Move::Hold) => self.say(lines.hold.clone()),
-            Some(Move::Help) => {
-                let help = self.help();
-                self.say_and_ask(help);
-            }
-            Some(Move::Unknown) if self.asked().is_some() => self.unknown(),
-            Some(Move::Thanks) if said.words.len() < 6 => self.say_and_ask(lines.welcome.clone()),
-            Some(Move::Greet) => self.say_and_ask(lines.hello.clone()),
-            _ => return false,
-        }
-        self.misses = 0;
-        true
-    }
-
-    fn leave(&mut self) {
-        self.say(self.book.lines.goodbye.clone());
-        if self.offers_tool(super::END_CALL) {
-            self.plan.call = Some((super::END_CALL.to_owned(), Json::Object(serde_json::Map::new())));
-        }
-    }
-
-    fn person(&mut self) {
-        self.misses = 0;
-        if self.offers_tool(super::TRANSFER) {
-            self.say(self.book.lines.transfer.clone());
-            self.plan.call = Some((super::TRANSFER.to_owned(), Json::Object(serde_json::Map::new())));
-        } else {
-            if self.prompt == Prompt::Open {
-                self.prompt = Prompt::AnythingElse;
-            }
-            self.say_and_ask(self.book.lines.person.clone());
-        }
-    }
-
-    fn wants_person(&mut self, said: &Utterance<'_>, before: Prompt) -> bool {
-        self.prompt = before;
-        match said.answer {
-            Answer::Yes => self.person(),
-            Answer::No => {
-                let question = self.question();
-                self.say(question);
-            }
-            _ => return false,
-        }
-        true
     }
 
     fn more_wishes(&mut self, said: &Utterance<'_>, found: &[Mention], triggered: Option<usize>) -> bool {
         let only_answer = triggered.is_none() && found.is_empty();
+        let over = || {
+            // "That's it", and what recognisers make of "nope, bye" ("no pie").
+            let is_it =
+                ["thats it", "that is it", "thats all"].iter().any(|it| find(&said.words, &phrase(it)).is_some());
+            let no = matches!(text_at(&said.words, 0), "no" | "nope" | "nah" | "nothing") && said.words.len() <= 3;
+            (is_it || no)
+                && self.facts_for(said, found).is_empty()
+                && said.intent.is_none_or(|intent| intent == Move::Leave)
+        };
+        if only_answer && self.prompt == Prompt::AnythingElse && (intent::declines(&said.words) || over()) {
+            self.leave();
+            return true;
+        }
         match said.answer {
             Answer::Yes if only_answer && said.intent != Some(Move::Leave) && said.intent != Some(Move::Thanks) => {
                 self.prompt = Prompt::Open;
                 self.say(self.book.lines.open[1].clone());
             }
-            Answer::No if only_answer && self.facts_for(said, found).is_empty() && self.named_field(said).is_none() => {
-                self.leave();
-            }
+            Answer::No if only_answer && intent::declines(&said.words) => self.leave(),
             _ => return false,
         }
         true
@@ -375,67 +414,5 @@ impl<'a> Dialogue<'a> {
             _ => return false,
         }
         true
-    }
-
-    /// Drops the open form.
-    fn abandon(&mut self) {
-        self.forget();
-        self.prompt = Prompt::AnythingElse;
-        self.say_and_ask(self.book.lines.abandoned.clone());
-    }
-
-    /// Forgets what was filled in since the last deed.
-    fn forget(&mut self) {
-        self.values = self.settled.clone();
-        self.window = None;
-        self.open = None;
-    }
-
-    fn unknown(&mut self) {
-        let Some(field) = self.asked() else { return };
-        if let Some(unknown) = &field.unknown {
-            self.forget();
-            self.prompt = Prompt::AnythingElse;
-            return self.say_and_ask(unknown.clone());
-        }
-        self.say_and_ask(field.hint.clone().unwrap_or_default());
-    }
-
-    fn help(&self) -> String {
-        if let Some(help) = &self.book.lines.help {
-            return help.clone();
-        }
-        let deeds: Vec<String> = self.book.forms.iter().filter_map(|form| form.does.clone()).collect();
-        if deeds.is_empty() { String::new() } else { format!("I can {}.", super::spoken::either(&deeds)) }
-    }
-
-    /// Two differently worded tries, then a person.
-    fn miss(&mut self) {
-        self.misses += 1;
-        let lines = &self.book.lines;
-        match self.misses {
-            1 => {
-                self.say(lines.not_understood[0].clone());
-                let question = self.question_again();
-                self.say(question);
-            }
-            2 => {
-                self.say(lines.not_understood[1].clone());
-                let hint = self.asked().and_then(|field| field.hint.clone());
-                let hint = hint.unwrap_or_else(|| if self.form().is_none() { self.help() } else { String::new() });
-                self.say_and_ask(hint);
-            }
-            _ => {
-                self.misses = 0;
-                if self.offers_tool(super::TRANSFER) {
-                    let before = std::mem::replace(&mut self.prompt, Prompt::Open);
-                    self.prompt = Prompt::Person(Box::new(before));
-                    self.say(lines.offer_person.clone());
-                } else {
-                    self.say(lines.trouble.clone());
-                    self.say_and_ask(lines.person.clone());
-                }
-            }
-        }
     }
 }

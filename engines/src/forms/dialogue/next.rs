@@ -1,18 +1,15 @@
 //! What the agent asks next: missing arguments, the read-back, and the call when it was agreed to.
 
 use serde_json::{Map, Value as Json};
+use voice_values::words::{find, phrase, words};
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Field, Form};
 use super::super::intent::{Answer, Move};
 use super::super::mentions::Mention;
 use super::super::spoken::{self, Filter};
 use super::super::trigger;
-use super::super::values::{Kind, Value};
-use super::super::words::{find, phrase, words};
 use super::{Dialogue, Prompt, Utterance};
-
-/// How many last words of the agent have to be its own for an answer to be an answer to them.
-const TAIL_WORDS: usize = 3;
 
 impl<'a> Dialogue<'a> {
     /// Goes on with the open form: asks, searches, reads back or calls. `before` is said first.
@@ -204,19 +201,17 @@ impl<'a> Dialogue<'a> {
     /// somebody else's after them ("Are you still there?").
     fn was_read_back(&self, form: &Form) -> bool {
         let heard = words(&self.heard);
-        let said = words(&self.said);
-        let tail: Vec<String> = heard.iter().rev().take(TAIL_WORDS).rev().map(|word| word.text.clone()).collect();
-        let own = find(&said, &tail).is_some();
-        own && form.fields.iter().all(|field| {
-            let Some(value) = self.values.get(&field.name) else { return true };
-            let filter = form.read_back.as_ref().and_then(|template| template.filter(&field.name));
-            let spoken = phrase(&self.spoken_value(field, value, filter));
-            spoken.is_empty() || find(&heard, &spoken).is_some()
-        })
+        self.heard_its_own()
+            && form.fields.iter().all(|field| {
+                let Some(value) = self.values.get(&field.name) else { return true };
+                let filter = form.read_back.as_ref().and_then(|template| template.filter(&field.name));
+                let spoken = phrase(&self.spoken_value(field, value, filter));
+                spoken.is_empty() || find(&heard, &spoken).is_some()
+            })
     }
 
     /// Whether everything that was said repeats what is known.
-    fn known_again(&self, form: &Form, found: &[Mention]) -> bool {
+    pub(super) fn known_again(&self, form: &Form, found: &[Mention]) -> bool {
         let mut fresh = self.values.clone();
         let mut window = None;
         let applied = self.read(form, found, &mut fresh, &mut window);

@@ -1,12 +1,13 @@
 //! Offers: a few values the caller picks from ("the first one", "nine twenty", "anything later?").
 
 use jiff::ToSpan as _;
+use voice_values::date::DateWish;
+use voice_values::time::{TimeWish, resolve};
+use voice_values::words::{find, phrase, text_at};
+use voice_values::{Kind, Value};
 
 use super::super::intent::{Answer, Move};
 use super::super::mentions::{Found, Mention};
-use super::super::values::time::{TimeWish, resolve};
-use super::super::values::{Kind, Value};
-use super::super::words::{find, phrase, text_at};
 use super::{Dialogue, Offer, Utterance};
 
 /// Values offered at once: more than three cannot be kept in mind.
@@ -31,11 +32,29 @@ impl Dialogue<'_> {
         triggered: Option<usize>,
         offer: &Offer,
     ) -> bool {
+        let dated = found.iter().any(|mention| matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_))));
+        match picked(said, offer).filter(|_| !dated) {
+            Some(Pick::Later) if self.goes_beyond(offer, true) => return true,
+            Some(Pick::Earlier) if self.goes_beyond(offer, false) => return true,
+            _ => {}
+        }
         if triggered.is_some() && triggered != Some(offer.form) && triggered != self.open {
             return false;
         }
         if let Some(value) = self.named_option(found, offer).or_else(|| in_half(said, offer)) {
+            self.note_name(found, offer);
             self.take(offer, value);
+            return true;
+        }
+        // "Would you like to book it?" "It's for Fitzgerald."
+        if offer.options.len() == 1
+            && triggered.is_none()
+            && said.answer != Answer::No
+            && !found.is_empty()
+            && found.iter().all(|mention| matches!(mention.found, Found::Name(_)))
+        {
+            self.note_name(found, offer);
+            self.take(offer, offer.options[0].clone());
             return true;
         }
         if let [only] = said.words.as_slice()
@@ -55,15 +74,15 @@ impl Dialogue<'_> {
         let fills = found
             .iter()
             .any(|mention| !matches!(mention.found, Found::Number(_) | Found::Time(TimeWish::Any) | Found::Name(_)));
+        if fills && self.form().is_some_and(|form| self.known_again(form, found)) && said.answer == Answer::Neither {
+            self.say(offer.question.clone());
+            return true;
+        }
         if fills {
             return false;
         }
         match picked(said, offer) {
             Some(Pick::One(at)) => self.take(offer, offer.options[at].clone()),
-            Some(Pick::Later) if !offer.all.is_empty() => self.offer_beyond(offer, true),
-            Some(Pick::Earlier) if !offer.all.is_empty() => self.offer_beyond(offer, false),
-            Some(Pick::Later) if self.search_beyond(offer, true) => {}
-            Some(Pick::Earlier) if self.search_beyond(offer, false) => {}
             _ => match said.answer {
                 Answer::Yes if offer.options.len() == 1 => self.take(offer, offer.options[0].clone()),
                 Answer::Yes => self.say(offer.question.clone()),
@@ -89,11 +108,9 @@ impl Dialogue<'_> {
                         (Found::Time(TimeWish::At(clock)), Value::Time(time)) => {
                             resolve(*clock, None, field.range).contains(time)
                         }
-                        (Found::Date(super::super::values::date::DateWish::On(day)), Value::Date(option)) => {
-                            day == option
-                        }
+                        (Found::Date(DateWish::On(day)), Value::Date(option)) => day == option,
                         (Found::Count(count), Value::Count(option)) => count == option,
-                        (Found::Number(number), Value::Count(option)) => number == option,
+                        (Found::Number(number), Value::Count(option)) => !offer.is_mixed() && number == option,
                         _ => false,
                     }
                 })
@@ -120,14 +137,36 @@ impl Dialogue<'_> {
         })
     }
 
+    /// "Nine twenty, under Vega".
+    fn note_name(&mut self, found: &[Mention], offer: &Offer) {
+        let name = found.iter().find_map(|mention| match &mention.found {
+            Found::Name(name) => Some(name.clone()),
+            _ => None,
+        });
+        let field = self.book.forms[offer.form].fields.iter().find(|field| field.kind == Kind::Name);
+        if let (Some(name), Some(field)) = (name, field) {
+            self.values.insert(field.name.clone(), Value::Text(name));
+        }
+    }
+
     fn take(&mut self, offer: &Offer, (name, value): (String, Value)) {
         // A day that was picked leaves "in the afternoon" as it was said.
         if matches!(value, Value::Time(_)) {
             self.window = None;
         }
-        self.values.insert(name, value);
+        self.values.insert(name.clone(), value);
         self.open = Some(offer.form);
-        self.proceed(Vec::new());
+        let echo = self.echo(&[name]).filter(|_| !self.reads_back_next());
+        self.proceed(echo.into_iter().collect());
+    }
+
+    /// Offers what lies after or before an offer. False when nothing can.
+    fn goes_beyond(&mut self, offer: &Offer, later: bool) -> bool {
+        if offer.all.is_empty() {
+            return self.search_beyond(offer, later);
+        }
+        self.offer_beyond(offer, later);
+        true
     }
 
     /// Searches for times after the last offered, or before the first, where the list itself ends.
@@ -193,6 +232,7 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
         "a bit later",
         "what else",
         "anything else",
+        "something else",
         "more times",
         "other times",
         "others",
@@ -233,7 +273,9 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
     if says(&["last", "latest", "later one", "latter", "latest one"]) {
         return one(last);
     }
-    if says(&["second", "number two"]) {
+    let moment =
+        ["a", "one", "just"].iter().any(|word| find(&said.words, &phrase(&format!("{word} second"))).is_some());
+    if says(&["second", "number two"]) && !moment {
         return one(1);
     }
     if says(&["third", "number three"]) {

@@ -1,11 +1,11 @@
 //! Tool results: what was done, what went wrong, what can be offered instead.
 
 use serde_json::Value as Json;
+use voice_values::{Kind, Value};
 
 use super::super::compile::{Form, Offering};
 use super::super::spoken::{self, Filter};
 use super::super::template::Template;
-use super::super::values::{Kind, Value};
 use super::offers::MOST_OFFERED;
 use super::{Dialogue, Offer, Plan, Prompt};
 
@@ -65,6 +65,7 @@ impl<'a> Dialogue<'a> {
         let at = self.book.forms.iter().position(|known| known.tool == form.tool);
         self.deed = at.map(|at| (at, done));
         if form.side_effect {
+            self.done_with = self.values.clone();
             let book = self.book;
             let fields = || book.forms.iter().flat_map(|form| &form.fields);
             // The tool itself says what of its own arguments stays known: a cancelled code does not.
@@ -146,6 +147,7 @@ impl<'a> Dialogue<'a> {
         let listed = match (&exact, &wish) {
             (Some(exact), _) => vec![exact.clone()],
             (None, Some(wish)) => nearest(&all, wish),
+            (None, None) if self.wants_latest => all[all.len().saturating_sub(MOST_OFFERED)..].to_vec(),
             (None, None) => all.iter().take(MOST_OFFERED).cloned().collect(),
         };
         let wish = wish.filter(|_| exact.is_none() && from_search);

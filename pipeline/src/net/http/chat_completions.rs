@@ -8,7 +8,7 @@
 //! - no token within the first-token limit, or no further token within the idle limit, is an error;
 //!   comments that keep a connection alive count for neither;
 //! - the same request is made again at most once, and only if nothing of the answer was handed out;
-//! - text is handed out as it arrives, tool calls when the model has finished.
+//! - text is handed out as it arrives, tool calls when the model has finished or its answer broke off.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -221,8 +221,18 @@ struct Reading {
 }
 
 impl Reading {
-    /// Takes the next event; true when the answer is over.
+    /// Takes the next event; true when the answer is over. Of one that breaks off, what counts is handed out
+    /// before the error.
     async fn step(&mut self, shared: &Shared, out: &mut Vec<LlmEvent>) -> Result<bool, VendorError> {
+        let step = self.take_event(shared, out).await;
+        if step.is_err() {
+            self.answer.handle_break(out);
+            shared.remember(self.answer.take_extra_content());
+        }
+        step
+    }
+
+    async fn take_event(&mut self, shared: &Shared, out: &mut Vec<LlmEvent>) -> Result<bool, VendorError> {
         let (tokens, finished) = (self.answer.tokens(), self.answer.has_finished());
         let arrived = timeout_at(self.deadline, self.events.next()).await;
         match arrived {

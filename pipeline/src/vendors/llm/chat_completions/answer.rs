@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::assembler::CallAssembler;
+use super::assembler::{Assembled, CallAssembler};
 use super::tags::TagFilter;
 use super::{VENDOR, failure};
 use crate::vendors::VendorError;
@@ -25,8 +25,8 @@ pub struct Usage {
 /// One answer while it arrives.
 ///
 /// Feed every event's data to [`Answer::handle_data`] and say [`Answer::handle_end`] when the body
-/// is over; a body that is one JSON document goes to [`Answer::handle_document`]. After an error or
-/// [`LlmEvent::Done`] nothing more comes out.
+/// is over; a body that is one JSON document goes to [`Answer::handle_document`]. After an error only
+/// [`Answer::handle_break`] has something left to hand out; after [`LlmEvent::Done`] nothing has.
 #[derive(Debug, Default)]
 pub struct Answer {
     tags: TagFilter,
@@ -73,6 +73,14 @@ impl Answer {
         self.flush(out);
         out.push(LlmEvent::Done(if self.called { Finish::ToolCalls } else { finish }));
         Ok(())
+    }
+
+    /// The body broke off. A tool call that arrived whole counts all the same: it may change something, and
+    /// whoever is asked next would make it again.
+    pub fn handle_break(&mut self, out: &mut Vec<LlmEvent>) {
+        self.over = true;
+        let whole = self.calls.finish_whole();
+        self.hand_out_calls(whole, out);
     }
 
     /// Whether the model has said all it wants. What may still follow is bookkeeping.
@@ -165,7 +173,12 @@ impl Answer {
     fn flush(&mut self, out: &mut Vec<LlmEvent>) {
         let held = self.tags.finish();
         self.hand_out(held, out);
-        for assembled in self.calls.finish() {
+        let calls = self.calls.finish();
+        self.hand_out_calls(calls, out);
+    }
+
+    fn hand_out_calls(&mut self, calls: Vec<Assembled>, out: &mut Vec<LlmEvent>) {
+        for assembled in calls {
             self.called = true;
             if let Some(extra) = assembled.extra_content {
                 self.extra_content.push((assembled.call.id.clone(), extra));

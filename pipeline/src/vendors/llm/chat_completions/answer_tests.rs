@@ -57,6 +57,24 @@ fn a_whole_tool_call_counts_though_the_server_just_hangs_up() {
 }
 
 #[test]
+fn of_an_answer_that_breaks_off_the_whole_tool_calls_are_made_and_the_cut_ones_are_not() {
+    let (mut answer, mut out) = (Answer::default(), Vec::new());
+    let call = |index: u32, arguments: &str| {
+        let function = json!({"name": "f", "arguments": arguments});
+        json!({"choices": [{"delta": {"tool_calls": [{"index": index, "id": index.to_string(), "function": function}]}}]})
+    };
+    for (index, arguments) in [r#"{"x":1}"#, r#"{"x":"#, "", "{}"].into_iter().enumerate() {
+        answer.handle_data(&call(index as u32, arguments).to_string(), &mut out).unwrap();
+    }
+    answer.handle_break(&mut out);
+    let made = out.iter().map(|event| match event {
+        LlmEvent::ToolCall(call) => (call.id.as_str(), call.arguments.as_str()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(made.collect::<Vec<_>>(), [("0", r#"{"x":1}"#), ("3", "{}")]);
+}
+
+#[test]
 fn text_that_only_began_like_a_tag_is_spoken_at_the_end() {
     let (out, _) = read(&[
         r#"{"choices":[{"delta":{"content":"a <"}}]}"#,

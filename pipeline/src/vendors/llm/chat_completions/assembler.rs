@@ -4,7 +4,7 @@
 //! handed out only by [`CallAssembler::finish`], because a server may go back to an earlier call
 //! as long as its answer lasts.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::chat::ToolCall;
 
@@ -99,6 +99,12 @@ impl CallAssembler {
     pub(super) fn finish(&mut self) -> Vec<Assembled> {
         self.last = 0;
         self.slots.drain(..).flat_map(finish_slot).collect()
+    }
+
+    /// Nothing can be added any more, for the answer broke off: the calls whose arguments are a whole object.
+    pub(super) fn finish_whole(&mut self) -> Vec<Assembled> {
+        self.slots.retain(|slot| serde_json::from_str::<Map<String, Value>>(&slot.arguments).is_ok());
+        self.finish()
     }
 
     fn known_by_index(&self, index: u64, id: Option<&str>) -> Option<usize> {

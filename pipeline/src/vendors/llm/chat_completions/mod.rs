@@ -7,7 +7,8 @@
 //! - a request answers every tool call of its history before anything else is said;
 //! - reasoning, in its own field or between tags, never becomes text to speak, nor does a tool call
 //!   that the server failed to recognise;
-//! - a tool call is handed out only when the model can add nothing more to it;
+//! - a tool call is handed out only when the model can add nothing more to it: when the answer is over, or
+//!   broke off behind it;
 //! - errors carry no words of the caller or the model.
 
 mod answer;

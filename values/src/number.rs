@@ -3,10 +3,10 @@
 //! [`homophone`] lists what recognisers write for a short number ("to", "for", "ate"). It is asked only
 //! where a number is expected; anywhere else these are ordinary words.
 
-use super::super::words::{Word, text_at, text_before};
+use crate::words::{Word, text_at, text_before};
 
 /// The number one word stands for: 0 to 20, tens, or written digits.
-pub(crate) fn word_value(word: &str) -> Option<u64> {
+pub fn word_value(word: &str) -> Option<u64> {
     const SMALL: [&str; 21] = [
         "zero",
         "one",
@@ -40,24 +40,24 @@ pub(crate) fn word_value(word: &str) -> Option<u64> {
 }
 
 /// Whether the word is written in digits only.
-pub(crate) fn is_digits(word: &str) -> bool {
+pub fn is_digits(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A number below ten, as one word.
-pub(crate) fn digit(word: &str) -> Option<u64> {
+pub fn digit(word: &str) -> Option<u64> {
     word_value(word).filter(|value| *value < 10 && (word.len() == 1 || !is_digits(word)))
 }
 
 /// "twenty" to "ninety".
-pub(crate) fn tens(word: &str) -> Option<u64> {
+pub fn tens(word: &str) -> Option<u64> {
     let tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let place = tens.iter().position(|name| *name == word).or((word == "fourty").then_some(2))?;
     u64::try_from((place + 2) * 10).ok()
 }
 
 /// What a recogniser may have written for a number: `to` for two, `for` for four.
-pub(crate) fn homophone(word: &str) -> Option<u64> {
+pub fn homophone(word: &str) -> Option<u64> {
     match word {
         "to" | "too" | "tu" => Some(2),
         "for" | "fore" | "foor" => Some(4),
@@ -72,7 +72,7 @@ pub(crate) fn homophone(word: &str) -> Option<u64> {
 }
 
 /// "The first one", "another one": here "one" stands for a thing, not for a number.
-pub(crate) fn is_pronoun(words: &[Word], at: usize) -> bool {
+pub fn is_pronoun(words: &[Word], at: usize) -> bool {
     const BEFORE: [&str; 18] = [
         "the", "another", "this", "that", "which", "any", "each", "every", "last", "later", "earlier", "middle",
         "latest", "earliest", "next", "other", "no", "good",
@@ -83,7 +83,7 @@ pub(crate) fn is_pronoun(words: &[Word], at: usize) -> bool {
 }
 
 /// The cardinal number that starts at `at`, and how many words it takes.
-pub(crate) fn cardinal(words: &[Word], at: usize) -> Option<(u64, usize)> {
+pub fn cardinal(words: &[Word], at: usize) -> Option<(u64, usize)> {
     let (mut total, mut used) = below_hundred(words, at)
         .or_else(|| (text_at(words, at) == "a" && text_at(words, at + 1) == "hundred").then_some((1, 1)))?;
     for (name, scale) in [("hundred", 100), ("thousand", 1_000)] {
@@ -118,14 +118,17 @@ fn cardinal_below(words: &[Word], at: usize, limit: u64) -> Option<(u64, usize)>
 fn below_hundred(words: &[Word], at: usize) -> Option<(u64, usize)> {
     let word = text_at(words, at);
     if let Some(tens) = tens(word) {
-        let unit = digit(text_at(words, at + 1)).filter(|unit| *unit > 0 && !is_digits(text_at(words, at + 1)));
+        // "Eight thirty, two players": the number ends where the clause does.
+        let goes_on = words.get(at).is_some_and(|word| !word.ends_clause);
+        let unit =
+            digit(text_at(words, at + 1)).filter(|unit| goes_on && *unit > 0 && !is_digits(text_at(words, at + 1)));
         return Some(unit.map_or((tens, 1), |unit| (tens + unit, 2)));
     }
     word_value(word).map(|value| (value, 1))
 }
 
 /// The ordinal that starts at `at` ("28th", "twenty eighth", "third"), and how many words it takes.
-pub(crate) fn ordinal(words: &[Word], at: usize) -> Option<(u64, usize)> {
+pub fn ordinal(words: &[Word], at: usize) -> Option<(u64, usize)> {
     let word = text_at(words, at);
     if let Some(value) = ordinal_word(word) {
         return Some((value, 1));
@@ -176,8 +179,8 @@ fn ordinal_word(word: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     #[test]
     fn reads_cardinals() {

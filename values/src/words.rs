@@ -8,27 +8,24 @@
 //! The phrases of annotations and of this module's own word lists go through the same reading, so both
 //! sides always agree. At most [`MOST_WORDS`] words are read: nobody says more in one breath.
 
-/// How the host marks digits typed on the keypad: `(keypad) 4821`.
-pub const KEYPAD: &str = voice_pipeline::turn::KEYPAD_MARK;
-
 /// Words read of one utterance; the rest is ignored.
-pub(crate) const MOST_WORDS: usize = 300;
+pub const MOST_WORDS: usize = 300;
 
 /// One word, as spoken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub struct Word {
     /// Lower case, letters and digits only (and `:` `.` `/` `-` between digits).
-    pub(crate) text: String,
+    pub text: String,
     /// Where it starts in the original, in bytes.
-    pub(crate) start: usize,
+    pub start: usize,
     /// Where it ends in the original, in bytes.
-    pub(crate) end: usize,
+    pub end: usize,
     /// Whether punctuation follows that ends a clause.
-    pub(crate) ends_clause: bool,
+    pub ends_clause: bool,
 }
 
 /// Reads `text` as words.
-pub(crate) fn words(text: &str) -> Vec<Word> {
+pub fn words(text: &str) -> Vec<Word> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut out: Vec<Word> = Vec::new();
     let mut at = 0;
@@ -45,6 +42,7 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
         }
         let mut spelled = String::new();
         let mut end = start;
+        let mut shortened = false;
         while at < chars.len() {
             let (place, c) = chars[at];
             if c.is_alphanumeric() {
@@ -55,7 +53,14 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
             } else if matches!(c, ':' | '/' | '-') || (c == '.' && ends_in_digit(&spelled)) {
                 spelled.push(c);
             }
+            shortened |= is_apostrophe(c);
             at += 1;
+        }
+        if shortened && spelled == "wed" {
+            // "We'd" is no Wednesday.
+            let would = |text: &str| Word { text: text.to_owned(), start, end, ends_clause: false };
+            out.extend([would("we"), would("would")]);
+            continue;
         }
         push_split(&mut out, spelled, start, end);
         join_old_spelling(&mut out, text);
@@ -63,13 +68,44 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
     out
 }
 
+/// `words` without what only fills a pause ("uh", "um", "like" before a value), unless nothing else was
+/// said. A clause that ends behind such a word ends before it.
+pub fn without_hesitation(words: Vec<Word>) -> Vec<Word> {
+    if words.iter().all(|word| hesitates(&word.text)) {
+        return words;
+    }
+    let mut out: Vec<Word> = Vec::with_capacity(words.len());
+    for at in 0..words.len() {
+        let word = &words[at];
+        let (before, after) = (out.last().map_or("", |word| word.text.as_str()), text_at(&words, at + 1));
+        // "I'd like", "looks like" and "G like in golf" mean something.
+        let liking =
+            matches!(before, "id" | "would" | "i" | "we" | "you" | "do" | "looks" | "sounds" | "feels" | "just");
+        let fills = word.text == "like" && !before.is_empty() && !liking && after != "in" && after != "to";
+        // "Uh-huh" agrees, and "uh-uh" refuses.
+        let answers =
+            |first: &str, second: &str| matches!((first, second), ("uh", "huh" | "uh") | ("mm", "hmm" | "mm"));
+        let pair = answers(&word.text, after) || at > 0 && answers(&words[at - 1].text, &word.text);
+        if pair || !hesitates(&word.text) && !fills {
+            out.push(word.clone());
+        } else if let Some(last) = out.last_mut() {
+            last.ends_clause |= word.ends_clause;
+        }
+    }
+    out
+}
+
+fn hesitates(word: &str) -> bool {
+    matches!(word, "uh" | "uhh" | "um" | "umm" | "er" | "erm" | "eh" | "ah" | "hm" | "hmm" | "mm" | "ahem")
+}
+
 /// The words of a phrase written by us or in an annotation.
-pub(crate) fn phrase(text: &str) -> Vec<String> {
+pub fn phrase(text: &str) -> Vec<String> {
     words(text).into_iter().map(|word| word.text).collect()
 }
 
 /// Where `phrase` occurs in `words`, word by word.
-pub(crate) fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
+pub fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
     if phrase.is_empty() {
         return None;
     }
@@ -77,24 +113,18 @@ pub(crate) fn find(words: &[Word], phrase: &[String]) -> Option<usize> {
 }
 
 /// Whether the words at `at` are exactly these.
-pub(crate) fn says(words: &[Word], at: usize, wanted: &[&str]) -> bool {
+pub fn says(words: &[Word], at: usize, wanted: &[&str]) -> bool {
     words.len() >= at + wanted.len() && words[at..].iter().zip(wanted).all(|(word, wanted)| word.text == *wanted)
 }
 
 /// The text of the word at `at`; empty past the end.
-pub(crate) fn text_at(words: &[Word], at: usize) -> &str {
+pub fn text_at(words: &[Word], at: usize) -> &str {
     words.get(at).map_or("", |word| word.text.as_str())
 }
 
 /// The text of the word before `at`; empty at the start.
-pub(crate) fn text_before(words: &[Word], at: usize) -> &str {
+pub fn text_before(words: &[Word], at: usize) -> &str {
     at.checked_sub(1).map_or("", |before| text_at(words, before))
-}
-
-/// The digits the caller typed, when `text` is keypad input.
-pub(crate) fn keypad_digits(text: &str) -> Option<String> {
-    let typed = text.trim().strip_prefix(KEYPAD)?;
-    Some(typed.chars().filter(|c| c.is_ascii_digit() || matches!(c, '*' | '#')).collect())
 }
 
 fn is_apostrophe(c: char) -> bool {
@@ -196,17 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn passes_over_hesitation_unless_nothing_else_was_said() {
+        let read = |text: &str| {
+            let left = without_hesitation(words(text)).into_iter();
+            left.map(|word| if word.ends_clause { word.text + "," } else { word.text }).collect::<Vec<_>>().join(" ")
+        };
+        for (text, expected) in [
+            ("G V, uh, four eight", "g v, four eight"),
+            ("uh in like three days", "in three days"),
+            ("I'd like two", "id like two"),
+            ("hmm", "hmm"),
+            ("uh-huh", "uh huh"),
+            ("mm-hmm, yes", "mm hmm, yes"),
+            ("We'd like the 5th", "we would like the 5th"),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn finds_phrases_word_by_word() {
         let said = words("no, that's NOT right");
         assert_eq!(find(&said, &phrase("that's not")), Some(1));
         assert_eq!(find(&said, &phrase("ight")), None);
         assert_eq!(find(&said, &[]), None);
-    }
-
-    #[test]
-    fn tells_keypad_input_from_speech() {
-        assert_eq!(keypad_digits("(keypad) 48 21"), Some("4821".to_owned()));
-        assert_eq!(keypad_digits("my keypad says 4821"), None);
     }
 
     #[test]

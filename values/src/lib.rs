@@ -1,28 +1,64 @@
-//! What callers fill forms with: kinds of values, and the grammars that find them in speech.
+//! Values as people say them: dates, times, counts, names, codes, phone numbers, e-mail addresses and
+//! choices, read from a sentence or from a whole string.
 //!
-//! Every grammar is a pure function from words (and, for dates, today) to what they mean and how many
-//! words it took. A grammar's `loose` mode is for the answer to its own question, where a bare or
-//! misheard number is enough; in its strict mode the words can mean nothing else.
+//! [`read`] takes a string that is one value and nothing else, such as an argument somebody filled in
+//! with "next Friday". The modules hold the grammars under it, which find a value inside a sentence: pure
+//! functions from [`words`] (and, for dates, today) to what they mean and how many words it took.
+//!
+//! - A grammar's *loose* mode is for the answer to its own question, where a bare or misheard number is
+//!   enough ("nine", "for"); in its *strict* mode the words can mean nothing else ("at nine", "for four
+//!   people"). [`read`] is loose, since it is told the kind.
+//! - No input panics, and a value written with [`Value::to_text`] reads back as itself.
 //!
 //! No kept crate serves here: the ones for date and time phrases read a whole string into a date, while
 //! these have to be found inside a sentence, know the opening hours, and forgive a recogniser's "for" and
-//! "to". So the grammars are our own.
+//! "to". So the grammars are our own. They are English.
+//!
+//! # What is understood as what
+//!
+//! **Dates.** "Today" is the date of [`Context::now`], in the agent's time zone and not in UTC; a timestamp
+//! with an offset is seen in that zone too. A weekday, alone or with "this", is its next occurrence, today
+//! included. "Next Friday" is the Friday of the calendar week after this one, weeks beginning on Monday: on
+//! a Monday it is eleven days ahead, on a Sunday five. "Friday week" is a week after "Friday". "The 28th" is the
+//! next 28th, and a month and a day without a year are their next occurrence. Numbers are month first
+//! ("11/28"), and a year of two digits is of this century ("11/28/26" is in 2026). "This weekend", and a weekday that
+//! does not fit its date, are a choice of two days; "June 31st" is no day at all.
+//!
+//! **Times.** "Noon" and "midday" are 12:00, "midnight" is 00:00; "half past nine" and "half nine" are
+//! 9:30, "quarter to nine" is 8:45. "In the morning", "pm" and the like decide the half of the day. A bare hour is the
+//! one inside the opening range, if only one of its two readings is; otherwise 7 to 11 are in the morning,
+//! 12 and 1 to 6 in the afternoon, and 7 to 9 are asked back when both readings are inside the range.
+//! `HH:MM` with two digits for the hour, alone in a string, is on the 24 hour clock.
+//!
+//! **Codes** are read character by character: letter names ("gee"), the spelling alphabet ("golf"), "G as in golf",
+//! "double four", and numbers of several digits ("forty-eight twenty-one"); "oh" is zero or the letter, as
+//! the shape wants it. Fixed first letters that were left out or misheard are put in. **Phone numbers** are 7 to 15 digits; one
+//! without a country code gets the agent's, without the national zero.
+//!
+//! **Counts** are of people or of the agent's own units: "me and my wife" is 2, "a foursome" 4. **Names**
+//! are what is left behind a cue ("it's under …") or, loosely, when everyday words are taken away; spelled letters win over
+//! the word before them.
 
 use jiff::civil::{Date, Time};
 use serde_json::{Value as Json, json};
 
-use super::words::{Word, find};
+use crate::words::{Word, find};
 
-pub(crate) mod code;
-pub(crate) mod count;
-pub(crate) mod date;
-pub(crate) mod name;
-pub(crate) mod number;
-pub(crate) mod time;
+pub use read::{Context, read};
+
+pub mod code;
+pub mod count;
+pub mod date;
+pub mod name;
+pub mod number;
+mod plain;
+mod read;
+pub mod time;
+pub mod words;
 
 /// What an argument holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A day; ISO 8601 in arguments.
     Date,
     /// A time of day; `HH:MM` in arguments.
@@ -51,16 +87,16 @@ pub(crate) enum Kind {
 
 /// One entry of a list to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Choice {
+pub struct Choice {
     /// As the schema's `enum` has it.
-    pub(crate) value: String,
+    pub value: String,
     /// What callers say for it.
-    pub(crate) phrases: Vec<Vec<String>>,
+    pub phrases: Vec<Vec<String>>,
 }
 
 /// A value of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
+pub enum Value {
     /// A day.
     Date(Date),
     /// A time of day.
@@ -75,7 +111,7 @@ pub(crate) enum Value {
 
 impl Value {
     /// As it stands in a tool call.
-    pub(crate) fn to_json(&self) -> Json {
+    pub fn to_json(&self) -> Json {
         match self {
             Self::Date(date) => json!(date.to_string()),
             Self::Time(time) => json!(format!("{:02}:{:02}", time.hour(), time.minute())),
@@ -85,8 +121,16 @@ impl Value {
         }
     }
 
+    /// As text: `2026-11-28`, `09:00`, `4`, `true`, `GV4821`.
+    pub fn to_text(&self) -> String {
+        match self.to_json() {
+            Json::String(text) => text,
+            other => other.to_string(),
+        }
+    }
+
     /// Reads what a tool call or a tool's result holds.
-    pub(crate) fn from_json(kind: &Kind, json: &Json) -> Option<Self> {
+    pub fn from_json(kind: &Kind, json: &Json) -> Option<Self> {
         match kind {
             Kind::Date => json.as_str()?.get(..10)?.parse().ok().map(Self::Date),
             Kind::Time | Kind::WindowStart | Kind::WindowEnd => clock_text(json.as_str()?).map(Self::Time),
@@ -98,21 +142,21 @@ impl Value {
 }
 
 /// Reads `HH:MM` (and `HH:MM:SS`), alone or behind a date.
-pub(crate) fn clock_text(text: &str) -> Option<Time> {
+pub fn clock_text(text: &str) -> Option<Time> {
     let clock = text.split_once('T').map_or(text, |(_, clock)| clock);
     let (hour, rest) = clock.split_once(':')?;
     Time::new(hour.parse().ok()?, rest.get(..2)?.parse().ok()?, 0, 0).ok()
 }
 
 /// The choice named in `words`: the longest phrase wins.
-pub(crate) fn choice_in(words: &[Word], choices: &[Choice]) -> Option<(String, std::ops::Range<usize>)> {
+pub fn choice_in(words: &[Word], choices: &[Choice]) -> Option<(String, std::ops::Range<usize>)> {
     let named = choices.iter().flat_map(|choice| choice.phrases.iter().map(move |phrase| (choice, phrase)));
     let hits = named.filter_map(|(choice, phrase)| Some((choice, phrase.len(), find(words, phrase)?)));
     hits.max_by_key(|(_, length, _)| *length).map(|(choice, length, at)| (choice.value.clone(), at..at + length))
 }
 
 /// An e-mail address written out, or said as "sarah dot j at example dot com".
-pub(crate) fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String> {
+pub fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String> {
     let written = text.split_whitespace().map(|piece| piece.trim_matches(|c: char| !c.is_alphanumeric()));
     if let Some(found) = written.into_iter().find(|piece| is_email(piece)) {
         return Some(found.to_lowercase());
@@ -139,7 +183,7 @@ pub(crate) fn email_in(text: &str, words: &[Word], loose: bool) -> Option<String
     Some(format!("{local}@{domain}")).filter(|email| is_email(email))
 }
 
-fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(local, domain)| {
         let inner = domain.split_once('.').is_some_and(|(name, rest)| !name.is_empty() && rest.len() >= 2);
         !local.is_empty() && inner && !domain.contains('@') && text.len() <= 254
@@ -148,8 +192,8 @@ fn is_email(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     #[test]
     fn reads_email_addresses() {

@@ -1,7 +1,7 @@
 //! Tables of spoken times.
 
-use super::super::super::words::words;
 use super::*;
+use crate::words::words;
 
 const GOLF: Range = Some((time(6, 30, 0, 0), time(16, 10, 0, 0)));
 const DINNER: Range = Some((time(7, 0, 0, 0), time(22, 0, 0, 0)));
@@ -11,6 +11,15 @@ fn times(text: &str, loose: bool, range: Range) -> Option<(Vec<Time>, usize)> {
         (TimeWish::At(clock), used) => Some((resolve(clock, None, range), used)),
         _ => None,
     }
+}
+
+#[test]
+fn one_of_several_is_no_minute() {
+    assert_eq!(
+        time_at(&words("the nine twenty one"), 1, false),
+        time_at(&words("the nine twenty"), 1, false).map(|(wish, used)| (wish, used + 1))
+    );
+    assert_eq!(times("nine twenty one", true, GOLF), Some((vec![time(9, 21, 0, 0)], 3)));
 }
 
 #[test]

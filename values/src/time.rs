@@ -10,12 +10,12 @@
 
 use jiff::civil::{Time, time};
 
-use super::super::words::{Word, says, text_at, text_before};
-use super::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::words::{Word, says, text_at, text_before};
 
 /// The half of the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Half {
+pub enum Half {
     /// Before noon.
     Am,
     /// From noon on.
@@ -24,7 +24,7 @@ pub(crate) enum Half {
 
 /// A clock reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Clock {
+pub struct Clock {
     hour: i8,
     minute: i8,
     half: Option<Half>,
@@ -32,7 +32,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     /// The full hour a bare number may mean.
-    pub(crate) fn on_the_hour(number: u64) -> Option<Self> {
+    pub fn on_the_hour(number: u64) -> Option<Self> {
         let hour = i8::try_from(number).ok().filter(|hour| (1..=12).contains(hour))?;
         Some(Self { hour, minute: 0, half: None })
     }
@@ -40,7 +40,7 @@ impl Clock {
 
 /// What a time phrase means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TimeWish {
+pub enum TimeWish {
     /// At this time.
     At(Clock),
     /// Between two readings, either end open.
@@ -49,15 +49,17 @@ pub(crate) enum TimeWish {
     FromTo(Clock, Clock),
     /// A part of the day, as in "tomorrow afternoon"; it also tells which half a bare reading means.
     Part(Time, Time, Half),
+    /// The time that was named before.
+    Same,
     /// Any time will do.
     Any,
 }
 
 /// Opening range within which a time makes sense.
-pub(crate) type Range = Option<(Time, Time)>;
+pub type Range = Option<(Time, Time)>;
 
 /// The times of day a clock reading may mean: one, or two that the caller has to choose from.
-pub(crate) fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Time> {
+pub fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Time> {
     let at = |hour: i8| Time::new(hour, clock.minute, 0, 0).ok();
     if clock.hour > 12 || clock.hour == 0 {
         return at(clock.hour % 24).into_iter().collect();
@@ -80,8 +82,16 @@ pub(crate) fn resolve(clock: Clock, part: Option<Half>, range: Range) -> Vec<Tim
 
 /// The time phrase at `at`, and how many words it takes. `loose`: a time was asked for, so a bare "nine"
 /// is one.
-pub(crate) fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
-    window(words, at).or_else(|| any_time(words, at)).or_else(|| exact(words, at, loose)).or_else(|| part(words, at))
+pub fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
+    let same = || {
+        let the = usize::from(text_at(words, at) == "the");
+        says(words, at + the, &["same", "time"]).then_some((TimeWish::Same, the + 2))
+    };
+    window(words, at)
+        .or_else(|| any_time(words, at))
+        .or_else(same)
+        .or_else(|| exact(words, at, loose))
+        .or_else(|| part(words, at))
 }
 
 fn exact(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usize)> {
@@ -126,7 +136,7 @@ fn clock(words: &[Word], at: usize, loose: bool) -> Option<(Clock, usize, bool)>
 }
 
 /// Whether the word at `after` makes the number before it a quantity.
-pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
+pub fn is_quantity(words: &[Word], after: usize) -> bool {
     let next = text_at(words, after);
     let broken = after.checked_sub(1).and_then(|last| words.get(last)).is_some_and(|word| word.ends_clause);
     let not_noun = matches!(
@@ -147,7 +157,7 @@ pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
             | "across"
             | "plus"
     );
-    let weekday = next.ends_with("days") && super::date::is_date_word(next);
+    let weekday = next.ends_with("days") && crate::date::is_date_word(next);
     !broken
         && !not_noun
         && !weekday
@@ -155,6 +165,10 @@ pub(crate) fn is_quantity(words: &[Word], after: usize) -> bool {
             || matches!(
                 next,
                 "people"
+                    | "year"
+                    | "short"
+                    | "less"
+                    | "fewer"
                     | "of"
                     | "second"
                     | "sec"
@@ -194,12 +208,19 @@ fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
         return None;
     }
     let word = text_at(words, at);
-    let misheard = || if loose { homophone(word) } else { None };
+    // "For a second", "to my wife": no number stands before these.
+    let before_noun = matches!(text_at(words, at + 1), "a" | "an" | "the" | "my" | "me" | "us" | "you" | "it" | "that");
+    let misheard = || if loose && !before_noun { homophone(word) } else { None };
     let hour = word_value(word).filter(|_| word.len() <= 2 || !is_digits(word)).or_else(misheard)?;
     let hour = i8::try_from(hour).ok().filter(|hour| (1..=24).contains(hour))?;
     if hour <= 12
         && let Some((minute, used)) = minutes(words, at + 1)
     {
+        // "The nine twenty one" is one of several, at 9:20.
+        let pronoun = used == 2 && text_before(words, at) == "the" && text_at(words, at + 2) == "one";
+        if pronoun {
+            return Some((hour, minute - 1, 3, true));
+        }
         return Some((hour, minute, 1 + used, true));
     }
     (hour <= 12).then_some((hour, 0, 1, false))
@@ -334,7 +355,17 @@ fn window(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
 
 /// "any time", "whatever you have", "the earliest", "as soon as possible".
 fn any_time(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
-    const PHRASES: [&[&str]; 24] = [
+    const PHRASES: [&[&str]; 34] = [
+        &["whatever", "youve", "got"],
+        &["whatever", "you", "can", "do"],
+        &["whatevers", "free"],
+        &["whatever", "is", "free"],
+        &["you", "pick"],
+        &["you", "choose"],
+        &["up", "to", "you"],
+        &["im", "easy"],
+        &["were", "easy"],
+        &["soonest"],
         &["any", "time"],
         &["anytime"],
         &["any", "of", "them"],

@@ -3,20 +3,43 @@
 //! Recognisers write "to", "too" and "for" for small numbers. They count as numbers behind "for", "party
 //! of" and the like when the words around them leave no other reading, or when a count was asked for.
 
-use super::super::words::{Word, says, text_at, text_before};
-use super::date::is_date_word;
-use super::number::{cardinal, homophone, is_pronoun, word_value};
-use super::time::is_quantity;
+use crate::date::is_date_word;
+use crate::number::{cardinal, homophone, is_pronoun, word_value};
+use crate::time::is_quantity;
+use crate::words::{Word, says, text_at, text_before};
 
 const PEOPLE: [&str; 20] = [
     "people", "person", "persons", "guest", "guests", "adult", "adults", "kid", "kids", "child", "children", "friend",
     "friends", "folks", "guys", "of", "pax", "men", "women", "heads",
 ];
 
+const SOMEBODY: [&str; 11] =
+    ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
+
+const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
+
+const FAMILY: [&str; 14] = [
+    "brother",
+    "brothers",
+    "sister",
+    "sisters",
+    "son",
+    "sons",
+    "daughter",
+    "daughters",
+    "cousin",
+    "cousins",
+    "boys",
+    "girls",
+    "mates",
+    "pals",
+];
+
 /// The count phrase at `at`, and how many words it takes. `units` are the agent's own words for what is
 /// counted; `loose`: a count was asked for, so a bare "four" is one.
-pub(crate) fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
+pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Option<(u64, usize)> {
     me_and(words, at)
+        .or_else(|| accompanied(words, at))
         .or_else(|| party_of_words(words, at))
         .or_else(|| with_unit(words, at, units))
         .or_else(|| cued(words, at, units))
@@ -24,7 +47,13 @@ pub(crate) fn count_at(words: &[Word], at: usize, units: &[String], loose: bool)
 }
 
 fn party_of_words(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const PHRASES: [(&[&str], u64); 21] = [
+    const PHRASES: [(&[&str], u64); 27] = [
+        (&["nobody", "else"], 1),
+        (&["no", "one", "else"], 1),
+        (&["play", "alone"], 1),
+        (&["playing", "alone"], 1),
+        (&["single", "for"], 1),
+        (&["singles"], 1),
         (&["just", "me"], 1),
         (&["only", "me"], 1),
         (&["just", "myself"], 1),
@@ -72,7 +101,9 @@ fn me_and(words: &[Word], at: usize) -> Option<(u64, usize)> {
         let and_i = says(words, start + used, &["and", "i"])
             || says(words, start + used, &["and", "me"])
             || says(words, start + used, &["and", "myself"]);
-        return and_i.then_some((others + 1, lead + used + 2));
+        let more = companions(words, start + used + 2).filter(|_| text_at(words, start + used + 2) == "and");
+        let (more, took) = more.unwrap_or_default();
+        return and_i.then_some((others + 1 + more, lead + used + 2 + took));
     }
     if !matches!(text_at(words, start), "me" | "myself" | "i") {
         return None;
@@ -83,18 +114,59 @@ fn me_and(words: &[Word], at: usize) -> Option<(u64, usize)> {
     Some((others + 1, lead + 1 + used))
 }
 
+/// "With my wife", "with two friends": the caller comes too.
+fn accompanied(words: &[Word], at: usize) -> Option<(u64, usize)> {
+    if text_at(words, at) != "with" || text_at(words, at + 1) == "the" {
+        return None;
+    }
+    // "Let me check with my wife".
+    if matches!(text_before(words, at), "check" | "talk" | "speak" | "discuss" | "confirm" | "live" | "problem") {
+        return None;
+    }
+    // "Let's go with one ten", "with two Ns".
+    if let Some((_, used)) = cardinal(words, at + 1)
+        && !is_somebody(text_at(words, at + 1 + used))
+    {
+        return None;
+    }
+    let (others, used) = companions(words, at)?;
+    Some((others + 1, used))
+}
+
+/// Whether the words at `at` are only about who comes along, so that a count of all wins over them.
+pub fn is_company(words: &[Word], at: usize) -> bool {
+    text_at(words, at) == "with"
+}
+
+fn is_somebody(word: &str) -> bool {
+    SOMEBODY.contains(&word)
+        || OTHERS.contains(&word)
+        || (PEOPLE.contains(&word) && word != "of")
+        || FAMILY.contains(&word)
+}
+
 /// People named one after the other: "and my wife", "two friends", "a buddy", "plus three".
 fn companions(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const SOMEBODY: [&str; 8] = ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child"];
-    const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
     let (mut total, mut used) = (0, 0);
     while used < 24 {
         let link = usize::from(matches!(text_at(words, at + used), "and" | "plus" | "with"));
         let here = at + used + link;
         let (count, took) = match text_at(words, here) {
+            "a" | "another" if text_at(words, here + 1) == "couple" && text_at(words, here + 2) != "of" => (2, 2),
+            "my" | "our" | "the" if word_value(text_at(words, here + 1)).is_some_and(|many| many < 20) => {
+                let many = word_value(text_at(words, here + 1)).unwrap_or(1);
+                let kind = text_at(words, here + 2);
+                if kind.is_empty()
+                    || kind == "year"
+                    || text_at(words, here) == "the" && !kind.ends_with('s') && !PEOPLE.contains(&kind)
+                {
+                    break;
+                }
+                (many, 3)
+            }
             "my" if !text_at(words, here + 1).is_empty() => {
-                let many = word_value(text_at(words, here + 1)).filter(|many| *many < 20);
-                (many.unwrap_or(1), 2 + usize::from(many.is_some()))
+                let old = says(words, here + 2, &["year", "old"]);
+                if old { break } else { (1, 2) }
             }
             "a" | "another" | "one" if SOMEBODY.contains(&text_at(words, here + 1)) => (1, 2),
             _ => match cardinal(words, here) {
@@ -146,6 +218,12 @@ fn with_unit(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)
         total += more;
         end += 1 + took + unit_words(end + 1 + took);
     }
+    if text_at(words, end) == "plus"
+        && let Some((more, took)) = companions(words, end)
+    {
+        total += more;
+        end += took;
+    }
     Some((total, end - at))
 }
 
@@ -156,7 +234,13 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
             2
         }
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
+        ("were" | "are", "actually" | "now" | "only" | "just" | "about" | "going")
+            if cardinal(words, at + 2).is_some() =>
+        {
+            2
+        }
         ("for", _) => 1,
+        ("only" | "just", _) if cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) => 1,
         _ => return None,
     };
     let lead = lead + usize::from(lead == 2 && says(words, at, &["there", "will", "be"]));
@@ -172,7 +256,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
     let is_clock = matches!(next, "am" | "pm" | "oclock" | "a" | "p" | "hundred" | "past" | "minutes")
         || word_value(next).is_some_and(|value| value >= 10)
         || says(words, after, &["in", "the"])
-        || !misheard && super::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
+        || !misheard && crate::date::date_at(words, here, jiff::civil::Date::ZERO, false).is_some();
     if is_clock || (!is_unit && is_quantity(words, after) && next != "of") {
         return None;
     }
@@ -208,7 +292,8 @@ fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
         return None;
     }
     let (count, used) = cardinal(words, at).or_else(|| {
-        let alone = words.len() <= 2 || words.get(at).is_some_and(|word| word.ends_clause);
+        // "Can he play too?" counts nobody.
+        let alone = words.len() <= 2 || at == 0 && words.get(at).is_some_and(|word| word.ends_clause);
         let heard_as = homophone(text_at(words, at)).filter(|_| alone);
         // On its own a clipped "two" comes out as these.
         let clipped = || (words.len() == 1 && matches!(text_at(words, at), "till" | "tool" | "chew")).then_some(2);
@@ -222,8 +307,8 @@ fn bare(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     fn units() -> Vec<String> {
         ["players", "player", "golfers"].map(str::to_owned).to_vec()
@@ -269,6 +354,17 @@ mod tests {
             ("a couple of people", 2),
             ("four golfers", 4),
             ("for 1000000 people", 1_000_000),
+            ("three of us plus my son", 4),
+            ("me, my wife and the two kids", 4),
+            ("it's me, my wife and our two boys", 4),
+            ("my wife and I and another couple", 4),
+            ("with one friend", 2),
+            ("with my wife", 2),
+            ("with two friends", 3),
+            ("with two brothers", 3),
+            ("nobody else", 1),
+            ("it's only three", 3),
+            ("we're actually three now", 3),
         ] {
             assert_eq!(first(text, false), Some(expected), "{text}");
         }
@@ -299,6 +395,12 @@ mod tests {
             "for June 3rd",
             "me too",
             "what is there for kids",
+            "with my nine year old",
+            "just two thirty",
+            "with the two of those",
+            "let's go with one ten",
+            "with two Ns",
+            "let me check with my wife",
         ] {
             assert_eq!(first(text, false), None, "{text}");
         }

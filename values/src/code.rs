@@ -5,21 +5,21 @@
 //! is a code. A code said without its fixed first letters ("4821", typed on the keypad) gets them from the
 //! annotation.
 
-use super::super::words::{Word, text_at};
-use super::number::{cardinal, digit, homophone, is_digits, tens, word_value};
+use crate::number::{cardinal, digit, homophone, is_digits, tens, word_value};
+use crate::words::{Word, text_at};
 
 /// What a code looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CodeShape {
+pub struct CodeShape {
     /// One entry per character; empty: any 3 to 12 characters with a digit among them.
-    pub(crate) classes: Vec<Class>,
+    pub classes: Vec<Class>,
     /// What callers leave out.
-    pub(crate) prefix: String,
+    pub prefix: String,
 }
 
 /// What one character of a code may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub enum Class {
     /// A to Z.
     Letter,
     /// 0 to 9.
@@ -32,7 +32,7 @@ pub(crate) enum Class {
 
 impl CodeShape {
     /// Reads the simple patterns codes have: `^[A-Z]{2}[0-9]{4}$`, `^GV\d{4}$`. `None` for anything richer.
-    pub(crate) fn from_pattern(pattern: &str) -> Option<Vec<Class>> {
+    pub fn from_pattern(pattern: &str) -> Option<Vec<Class>> {
         let mut rest = pattern.strip_prefix('^')?.strip_suffix('$')?;
         let mut classes = Vec::new();
         while let Some(c) = rest.chars().next() {
@@ -65,7 +65,7 @@ impl CodeShape {
     }
 
     /// `heard` as a code of this shape, with "o" taken for zero (and zero for "O") where the shape wants it.
-    pub(crate) fn fit(&self, heard: &str) -> Option<String> {
+    pub fn fit(&self, heard: &str) -> Option<String> {
         if self.classes.is_empty() {
             let fits = (3..=12).contains(&heard.len()) && heard.contains(|c: char| c.is_ascii_digit());
             return fits.then(|| heard.to_owned());
@@ -162,12 +162,12 @@ fn piece(words: &[Word], at: usize, loose: bool) -> Option<(String, usize)> {
         return Some((value.to_string(), 1));
     }
     // Two or three letters run together: "GV".
-    let initials = ascii && word.len() <= 3 && !word.is_empty() && !super::name::is_plain(word);
+    let initials = ascii && word.len() <= 3 && !word.is_empty() && !crate::name::is_plain(word);
     initials.then(|| (word.to_uppercase(), 1))
 }
 
 /// The code that starts at `at`, and how many words it takes.
-pub(crate) fn code_at(words: &[Word], at: usize, shape: &CodeShape, loose: bool) -> Option<(String, usize)> {
+pub fn code_at(words: &[Word], at: usize, shape: &CodeShape, loose: bool) -> Option<(String, usize)> {
     let steps = dictated(words, at, true);
     let found = steps.iter().rev().find_map(|(said, end)| Some((shape.fit(said)?, said, end - at)))?;
     let (code, said, used) = found;
@@ -177,7 +177,7 @@ pub(crate) fn code_at(words: &[Word], at: usize, shape: &CodeShape, loose: bool)
 }
 
 /// What was dictated although it is no code: enough characters to be worth saying so.
-pub(crate) fn almost_code(words: &[Word], at: usize) -> Option<(String, usize)> {
+pub fn almost_code(words: &[Word], at: usize) -> Option<(String, usize)> {
     let steps = dictated(words, at, true);
     let (said, end) = steps.last()?;
     let digits = said.chars().filter(char::is_ascii_digit).count();
@@ -185,7 +185,7 @@ pub(crate) fn almost_code(words: &[Word], at: usize) -> Option<(String, usize)> 
 }
 
 /// The phone number that starts at `at`: 7 to 15 digits.
-pub(crate) fn phone_at(words: &[Word], at: usize, loose: bool) -> Option<(String, usize)> {
+pub fn phone_at(words: &[Word], at: usize, loose: bool) -> Option<(String, usize)> {
     let first = text_at(words, at);
     let starts = is_digits(first)
         || digit(first).is_some()
@@ -203,8 +203,18 @@ pub(crate) fn phone_at(words: &[Word], at: usize, loose: bool) -> Option<(String
     })
 }
 
+/// A number with its country code, when the agent's numbers have one.
+pub fn international(digits: &str, prefix: &str) -> String {
+    let code = prefix.trim_start_matches('+');
+    if prefix.is_empty() || (digits.len() > 10 && digits.starts_with(code)) {
+        let plus = if prefix.is_empty() { "" } else { "+" };
+        return format!("{plus}{digits}");
+    }
+    format!("{prefix}{}", digits.trim_start_matches('0'))
+}
+
 /// What a recogniser writes for the name of a letter.
-fn letter_name(word: &str) -> Option<char> {
+pub(crate) fn letter_name(word: &str) -> Option<char> {
     Some(match word {
         "ay" => 'A',
         "bee" | "be" => 'B',
@@ -246,8 +256,8 @@ fn spelling_word(word: &str) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::words::words;
     use super::*;
+    use crate::words::words;
 
     fn shape() -> CodeShape {
         CodeShape { classes: CodeShape::from_pattern("^[A-Z]{2}[0-9]{4}$").unwrap(), prefix: "GV".into() }
