@@ -1,7 +1,7 @@
 //! What one call costs the processor every 20 ms, and what its decisions cost.
 //!
-//! "inbound" is one frame of the caller from the carrier's message to the recogniser's samples,
-//! "outbound" one frame of the agent from the synthesiser's samples to the carrier's message. Their
+//! "inbound" is one frame of the caller from the carrier's message to what the recogniser takes,
+//! "outbound" one frame of the agent from what the synthesiser gives to the carrier's message. Their
 //! sum, fifty times a second, is what a call costs beside its vendors and the kernel.
 
 use std::hint::black_box;
@@ -47,17 +47,23 @@ fn inbound(c: &mut Criterion) {
     let mut resampler = Resampler::new(rate(8_000), rate(16_000));
     let mut now = CallTime::ZERO;
     let (mut telephone, mut wide) = (Vec::with_capacity(FRAME_SAMPLES), Vec::with_capacity(4 * FRAME_SAMPLES));
-    c.bench_function("frame/inbound: JSON, base64, μ-law, VAD, 8 to 16 kHz", |b| {
+    let mut hear = |telephone: &mut Vec<i16>| {
+        let text = next.next().expect("a cycle has no end");
+        let Ok(TwilioMessage::Media(bytes)) = decode(black_box(text), Some(STREAM)) else {
+            panic!("{text} is no media message")
+        };
+        telephone.clear();
+        ulaw::decode_into(&bytes, telephone);
+        now = now + FRAME;
+        let frame = telephone.as_slice().try_into().expect("the messages hold whole frames");
+        detector.push(now, frame)
+    };
+    c.bench_function("frame/inbound to a recogniser of μ-law: JSON, base64, μ-law, VAD", |b| {
+        b.iter(|| hear(&mut telephone));
+    });
+    c.bench_function("frame/inbound to the local recogniser: JSON, base64, μ-law, VAD, 8 to 16 kHz", |b| {
         b.iter(|| {
-            let text = next.next().expect("a cycle has no end");
-            let Ok(TwilioMessage::Media(bytes)) = decode(black_box(text), Some(STREAM)) else {
-                panic!("{text} is no media message")
-            };
-            telephone.clear();
-            ulaw::decode_into(&bytes, &mut telephone);
-            now = now + FRAME;
-            let frame = telephone.as_slice().try_into().expect("the messages hold whole frames");
-            let change = detector.push(now, frame);
+            let change = hear(&mut telephone);
             wide.clear();
             resampler.push(&telephone, &mut wide);
             (change, wide.len())
@@ -70,7 +76,7 @@ fn outbound(c: &mut Criterion) {
     let mut resampler = Resampler::new(rate(24_000), rate(8_000));
     let mut encoder = Encoder::new(STREAM);
     let (mut telephone, mut bytes) = (Vec::with_capacity(FRAME_SAMPLES), Vec::with_capacity(FRAME_SAMPLES));
-    c.bench_function("frame/outbound: 24 to 8 kHz, μ-law, base64, JSON", |b| {
+    c.bench_function("frame/outbound of the local voice: 24 to 8 kHz, μ-law, base64, JSON", |b| {
         b.iter(|| {
             telephone.clear();
             resampler.push(black_box(&speech), &mut telephone);
@@ -78,6 +84,10 @@ fn outbound(c: &mut Criterion) {
             ulaw::encode_into(&telephone, &mut bytes);
             encoder.media(&bytes).len()
         });
+    });
+    let spoken = FakeVoice::default().frame();
+    c.bench_function("frame/outbound of a voice in μ-law: base64, JSON", |b| {
+        b.iter(|| encoder.media(black_box(&spoken)).len());
     });
 }
 
