@@ -44,7 +44,7 @@ use voice_testkit::vendors::locked;
 const RENDERINGS: usize = 512;
 
 /// The word that makes the agent look something up.
-pub(crate) const LOOK_UP: &str = "look";
+const LOOK_UP: &str = "look";
 
 pub(crate) struct Server {
     gateway: Gateway,
