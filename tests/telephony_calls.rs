@@ -202,6 +202,7 @@ async fn a_gateway_that_still_loads_its_engines_says_that_it_is_busy() {
     *running.host.not_ready.lock().unwrap() = None;
     let (_, twiml) = running.post("/twilio/voice", &announcement("CA2")).await;
     assert!(twiml.contains("<Stream"), "{twiml}");
+    assert_eq!(running.post("/twilio/status", &[("CallSid", "CA2"), ("CallStatus", "canceled")]).await.0, 204);
     running.ends().await;
 }
 
