@@ -134,9 +134,12 @@ pub(crate) fn forms_agent(agent: &Agent) -> FormsAgent {
 /// How one of the chat-completions servers is asked. `asks_again`: nobody stands in for it.
 pub(crate) fn chat_settings(config: &Config, vendor: LlmVendor, asks_again: bool) -> ChatCompletionsSettings {
     let llm = &config.llm;
-    let (base_url, api_key, model) = match (vendor, &llm.second_base_url) {
-        (LlmVendor::Chat2, Some(url)) => (url.to_string(), &llm.second_api_key, llm.second_model.as_ref()),
-        _ => (llm.base_url().to_string(), &llm.api_key, None),
+    // What may be a secret of one server is never sent to the other.
+    let (base_url, api_key, model, extra_headers) = match (vendor, &llm.second_base_url) {
+        (LlmVendor::Chat2, Some(url)) => {
+            (url.to_string(), &llm.second_api_key, llm.second_model.as_ref(), &llm.second_extra_headers)
+        }
+        _ => (llm.base_url().to_string(), &llm.api_key, None, &llm.extra_headers),
     };
     ChatCompletionsSettings {
         name: if vendor == LlmVendor::Chat2 { "chat2" } else { "chat" },
@@ -151,7 +154,7 @@ pub(crate) fn chat_settings(config: &Config, vendor: LlmVendor, asks_again: bool
         },
         temperature: llm.temperature,
         extra_body: llm.extra_body.clone(),
-        extra_headers: llm.extra_headers.clone().into_iter().collect(),
+        extra_headers: extra_headers.clone().into_iter().collect(),
         connect_timeout: llm.connect_timeout,
         first_token_timeout: llm.first_token_timeout,
         idle_timeout: llm.idle_timeout,
@@ -233,7 +236,9 @@ mod tests {
             ("LLM_BASE_URL", "http://127.0.0.1:1/v1"),
             ("LLM_MODEL", "big"),
             ("OPENAI_API_KEY", "one"),
+            ("LLM_EXTRA_HEADERS", "api-key=two"),
             ("LLM2_BASE_URL", "http://127.0.0.1:2/v1"),
+            ("LLM2_EXTRA_HEADERS", "x-team=voice"),
         ]);
         let second = chat_settings(&config, LlmVendor::Chat2, true);
         assert_eq!(
@@ -241,6 +246,9 @@ mod tests {
             ("chat2", "http://127.0.0.1:2/v1", "big")
         );
         assert!(second.api_key.is_none(), "a key is never sent to another server");
+        let headers: Vec<_> = second.extra_headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(headers, ["x-team"], "nor is a header");
+        assert_eq!(chat_settings(&config, LlmVendor::Chat, true).extra_headers[0].0, "api-key");
     }
 
     #[test]

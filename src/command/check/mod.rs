@@ -199,15 +199,17 @@ fn targets(survey: &Survey, roles: &[Role]) -> Vec<Target> {
 
 fn chat_target(survey: &Survey, vendor: LlmVendor) -> Option<Target> {
     let names = match vendor {
-        LlmVendor::Chat2 => ChatNames { url: "LLM2_BASE_URL", key: "LLM2_API_KEY", model: "LLM2_MODEL" },
-        _ => ChatNames { url: "LLM_BASE_URL", key: "OPENAI_API_KEY", model: "LLM_MODEL" },
+        LlmVendor::Chat2 => {
+            ChatNames { url: "LLM2_BASE_URL", key: "LLM2_API_KEY", headers: "LLM2_EXTRA_HEADERS", model: "LLM2_MODEL" }
+        }
+        _ => ChatNames { url: "LLM_BASE_URL", key: "OPENAI_API_KEY", headers: "LLM_EXTRA_HEADERS", model: "LLM_MODEL" },
     };
     let settings = parts::chat_settings(&survey.config, vendor, true);
     let key = settings.api_key.iter().map(|key| ("authorization".to_owned(), probe::bearer(key)));
     let headers = key.chain(settings.extra_headers.iter().cloned()).collect();
     let server =
         ChatServer { vendor: agents::llm_name(vendor), url: settings.base_url, model: settings.model, settings: names };
-    survey.has_read(&[names.url, names.key, "LLM_EXTRA_HEADERS"]).then_some(Target::Chat { server, headers })
+    survey.has_read(&[names.url, names.key, names.headers]).then_some(Target::Chat { server, headers })
 }
 
 /// Deepgram as an ear, and once for each of its voices.

@@ -39,6 +39,7 @@ pub(super) struct ChatServer {
 pub(super) struct ChatNames {
     pub(super) url: &'static str,
     pub(super) key: &'static str,
+    pub(super) headers: &'static str,
     pub(super) model: &'static str,
 }
 
@@ -64,7 +65,7 @@ pub(super) fn judge_chat(server: &ChatServer, reply: &Reply, findings: &mut Find
         401 | 403 => findings.object(
             Area::Vendors,
             format!("{whose} refuses the key (status {status})"),
-            format!("correct {}, or LLM_EXTRA_HEADERS where the key is sent by another header", settings.key),
+            format!("correct {}, or {} where the key is sent by another header", settings.key, settings.headers),
         ),
         402 => findings.object(
             Area::Vendors,
@@ -171,7 +172,8 @@ mod tests {
     }
 
     fn chat(reply: &Reply) -> (String, String) {
-        let settings = ChatNames { url: "LLM2_BASE_URL", key: "LLM2_API_KEY", model: "LLM2_MODEL" };
+        let (url, key) = ("LLM2_BASE_URL", "LLM2_API_KEY");
+        let settings = ChatNames { url, key, headers: "LLM2_EXTRA_HEADERS", model: "LLM2_MODEL" };
         let server = ChatServer { vendor: "chat2", url: "http://127.0.0.1:1/v1".into(), model: "big".into(), settings };
         found(|findings| judge_chat(&server, reply, findings))
     }

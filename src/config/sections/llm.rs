@@ -61,7 +61,8 @@ settings! {
         "LLM_BASE_URL" chosen_base_url: Option<Url> = optional(base_url("http://127.0.0.1:11434/v1")),
         /// The model's name at that server.
         "LLM_MODEL" model: String = words("gpt-4.1-mini"),
-        /// Root of the second chat-completions server, `chat2`. What is not named here it shares with the first.
+        /// Root of the second chat-completions server, `chat2`. What is not named here it shares with the first, but
+        /// neither the key nor `LLM_EXTRA_HEADERS`.
         "LLM2_BASE_URL" second_base_url: Option<Url> = optional(base_url("http://127.0.0.1:11434/v1")),
         /// Key of the second server. Unset: none is sent.
         "LLM2_API_KEY" second_api_key: Option<SecretString> = optional(SecretKind),
@@ -92,8 +93,10 @@ settings! {
         "LLM_TEMPERATURE" temperature: Option<f32> = optional(number(0.3, 0.0..=2.0)),
         /// Further fields of every request. A field that is named here wins over the gateway's own.
         "LLM_EXTRA_BODY" extra_body: Map<String, Value> = JsonObjectKind,
-        /// Further headers of every request, such as Azure's `api-key`.
+        /// Further headers of every request to `chat`, such as Azure's `api-key`.
         "LLM_EXTRA_HEADERS" extra_headers: BTreeMap<String, SecretString> = header_values(),
+        /// The same for the second server, which gets none of the first one's.
+        "LLM2_EXTRA_HEADERS" second_extra_headers: BTreeMap<String, SecretString> = header_values(),
     }
 }
 
