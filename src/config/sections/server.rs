@@ -29,9 +29,9 @@ settings! {
         "TRUST_PROXY" trust_proxy: bool = flag(false),
         /// Calls at the same time. Lower turns callers away earlier; higher makes every answer slower
         /// once the local engines have no core left.
-        /// Unset: 4 for each core where `STT_VENDOR` or `TTS_VENDOR` names the local engines, else 200. That
-        /// is meant to keep the slowest of twenty answers below one and a half times what one call alone takes;
-        /// docs/PERFORMANCE.md says how to measure it on a machine.
+        /// Unset: 8 for each core where `STT_VENDOR` or `TTS_VENDOR` names the local engines, else 200. So many
+        /// were measured to keep the slowest of twenty answers below one and a half times what one call alone takes
+        /// (docs/ENGINES.md, which also says how to measure it on a machine).
         "MAX_CALLS" chosen_max_calls: Option<u32> = optional(number(8, 1..=10_000)),
         /// How long running calls may go on after the signal to stop. Lower ends calls in mid-sentence;
         /// higher delays a release. The container runtime must wait longer than this.
@@ -42,7 +42,7 @@ settings! {
 /// Calls with local speech that a core carries before their answers come late: with more, the 95th percentile of
 /// the time to the first audio is above one and a half times that of one call.
 /// `cargo run --release -p voice-engines --example measure` says what it is on a machine.
-const LOCAL_CALLS_PER_CORE: u32 = 4;
+const LOCAL_CALLS_PER_CORE: u32 = 8;
 
 /// Calls whose speech passes through sockets; one core carries more.
 const REMOTE_CALLS: u32 = 200;
