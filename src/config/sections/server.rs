@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn local_speech_gets_so_many_calls_a_core() {
         let default = ServerSettings::default_max_calls;
-        assert_eq!([1, 2, 16].map(|cores| default(true, cores)), [4, 8, 64]);
+        assert_eq!([1, 2, 16].map(|cores| default(true, cores)), [8, 16, 128]);
         assert_eq!([1, 64].map(|cores| default(false, cores)), [200, 200]);
         assert_eq!(default(true, usize::MAX), u32::MAX);
     }
