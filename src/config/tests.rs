@@ -69,7 +69,7 @@ fn the_public_url_begins_with_http_or_https() {
 #[test]
 fn an_empty_setting_is_an_unset_one() {
     let (config, _) = read(&[("MAX_CALLS", ""), ("OPENAI_API_KEY", "  "), ("LLM_VENDOR", "")]).unwrap();
-    assert_eq!(config.max_calls(2), 8);
+    assert_eq!(config.max_calls(2), 16);
     assert_eq!(config.llm.vendors(), [LlmVendor::Forms]);
 }
 
@@ -151,9 +151,9 @@ fn a_password_in_a_url_is_refused_and_not_shown() {
 fn local_engines_carry_fewer_calls_than_sockets() {
     let max_calls = |settings: &[_]| read(settings).unwrap().0.max_calls(2);
     let cloud = [("STT_VENDOR", "deepgram"), ("TTS_VENDOR", "deepgram"), ("DEEPGRAM_API_KEY", "k")];
-    assert_eq!(max_calls(&[]), 8);
+    assert_eq!(max_calls(&[]), 16);
     assert_eq!(max_calls(&cloud), 200);
-    assert_eq!(max_calls(&[cloud[0], ("TTS_VENDOR", "deepgram,local"), cloud[2]]), 8);
+    assert_eq!(max_calls(&[cloud[0], ("TTS_VENDOR", "deepgram,local"), cloud[2]]), 16);
     assert_eq!(max_calls(&[("MAX_CALLS", "20")]), 20);
 }
 

@@ -104,7 +104,7 @@ fn conclusion(rows: &[Measured], cores: usize) -> String {
     format!(
         "\nThe 95th percentile is more than {TOO_LATE} times that of one call {first_late}. Up to {carried} calls are \
          carried: **{} calls per core**. `MAX_CALLS` with local speech is by default a constant of calls per core \
-         (`LOCAL_CALLS_PER_CORE` in `src/config/sections/server.rs`) times the cores.\n",
+         (in `src/config/sections/server.rs`) times the cores.\n",
         carried / cores,
     )
 }
