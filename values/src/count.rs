@@ -8,9 +8,29 @@ use crate::number::{cardinal, homophone, is_pronoun, word_value};
 use crate::time::is_quantity;
 use crate::words::{Word, says, text_at, text_before};
 
-const PEOPLE: [&str; 20] = [
-    "people", "person", "persons", "guest", "guests", "adult", "adults", "kid", "kids", "child", "children", "friend",
-    "friends", "folks", "guys", "of", "pax", "men", "women", "heads",
+const PEOPLE: [&str; 22] = [
+    "people",
+    "person",
+    "persons",
+    "guest",
+    "guests",
+    "adult",
+    "adults",
+    "kid",
+    "kids",
+    "child",
+    "children",
+    "friend",
+    "friends",
+    "folks",
+    "guys",
+    "of",
+    "pax",
+    "men",
+    "women",
+    "ladies",
+    "gentlemen",
+    "heads",
 ];
 
 const SOMEBODY: [&str; 11] =

@@ -249,6 +249,10 @@ fn weekday_phrase(words: &[Word], at: usize, today: Date) -> Option<(DateWish, u
     let spelled_out = calendar_day(words, at + used + link, today).or_else(|| {
         let the = usize::from(text_at(words, at + used + link) == "the");
         let (number, took) = ordinal(words, at + used + link + the)?;
+        // "Saturday, first thing in the morning".
+        if matches!(text_at(words, at + used + link + the + took), "thing" | "one" | "available" | "slot") {
+            return None;
+        }
         Some((next_such_weekday(today, number, day), the + took))
     });
     let Some((calendar, took)) = spelled_out else {

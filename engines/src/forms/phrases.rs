@@ -79,6 +79,8 @@ pub(super) const YES: &[&str] = &[
     "id like that",
     "id be happy to",
     "you bet",
+    "will do nicely",
+    "that will do",
     "aha",
     "take it",
     "ill take",

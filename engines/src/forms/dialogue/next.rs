@@ -161,8 +161,11 @@ impl<'a> Dialogue<'a> {
             Answer::No if super::intent::is_question(&said.words) && !self.facts_for(said, found).is_empty() => {
                 return false;
             }
+            Answer::No if said.intent == Some(Move::Leave) && found.is_empty() => return false,
             Answer::No => match self.named_field(said) {
                 Some(field) => self.ask_anew(&field),
+                // "No, Santos", to a read-back of just that: the caller misheard, and hears it again.
+                None if !found.is_empty() => self.proceed(Vec::new()),
                 None => {
                     self.prompt = Prompt::Change;
                     let question = self.question();

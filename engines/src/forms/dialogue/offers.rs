@@ -74,6 +74,12 @@ impl Dialogue<'_> {
         let fills = found
             .iter()
             .any(|mention| !matches!(mention.found, Found::Number(_) | Found::Time(TimeWish::Any) | Found::Name(_)));
+        let named = !found.is_empty() && found.iter().all(|mention| matches!(mention.found, Found::Name(_)));
+        if named && triggered.is_none() && picked(said, offer).is_none() {
+            self.note_name(found, offer);
+            self.say(offer.question.clone());
+            return true;
+        }
         if fills && self.form().is_some_and(|form| self.known_again(form, found)) && said.answer == Answer::Neither {
             self.say(offer.question.clone());
             return true;
