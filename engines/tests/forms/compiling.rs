@@ -44,6 +44,19 @@ fn accepts_the_agent_without_mistakes() {
 }
 
 #[test]
+fn tells_the_mistakes_of_all_tools_together() {
+    let another = "\n[[tools]]\nname = \"cancel\"\nside_effect = true\n\n[tools.parameters]\ntype = \"object\"\n";
+    let two = AGENT.replace("[, code {code}]", "") + another;
+    let problems = |text: &str| Forms::problems(&agent(text)).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let found = problems(&two);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("tool order, field read_back"), "{found:?}");
+    assert!(found[1].contains("tool cancel, field read_back"), "{found:?}");
+    assert_eq!(problems(AGENT), [""; 0]);
+    assert_eq!(problems(&AGENT.replace("en-US", "de-DE")).len(), 1);
+}
+
+#[test]
 fn names_the_tool_and_the_field_of_a_mistake() {
     let ask = "ask = [\"Which size?\", \"Small or large?\"]";
     for (from, to, expected) in [

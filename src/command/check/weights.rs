@@ -1,6 +1,6 @@
 //! The local engines' weights: whether they are there, without fetching any.
 
-use voice_engines::weights::manifest::Architecture;
+use voice_engines::weights::manifest::{Architecture, Package};
 use voice_engines::weights::{FileState, FileStatus, ModelSet, Weights, WeightsError};
 use voice_gateway::config::Config;
 
@@ -47,9 +47,7 @@ pub(super) fn judge(looked: Option<&Result<Vec<FileStatus>, WeightsError>>, find
 fn megabytes(files: &[&FileStatus]) -> u64 {
     let mut packages: Vec<_> = files.iter().map(|file| file.package).collect();
     packages.dedup();
-    let wheel = |package: &&'static voice_engines::weights::manifest::Package| {
-        package.wheel(Architecture::of_this_machine()?).map(|wheel| wheel.bytes)
-    };
+    let wheel = |package: &&'static Package| Some(package.wheel(Architecture::of_this_machine()?)?.bytes);
     packages.iter().filter_map(wheel).sum::<u64>().div_ceil(1_000_000)
 }
 
