@@ -109,6 +109,11 @@ impl Goal {
                 memory.unmatched += 1;
                 self.opening[turns].clone()
             }
+            // "What would you like to change?": what was just corrected, and more clearly.
+            None if memory.corrected > 0 => {
+                memory.corrected += 1;
+                more_clearly(&memory.correction, memory.corrected)
+            }
             None => {
                 memory.lost += 1;
                 match (&self.otherwise, memory.lost) {
@@ -122,7 +127,12 @@ impl Goal {
                     |wanted: &&String| hears(wanted) || (right_name && self.expect.name_may_be.contains(wanted));
                 let missing = reaction.must_hear.iter().find(|wanted| !understood(wanted));
                 let correction = missing.and_then(|missing| reaction.otherwise.get(missing));
-                correction.cloned().unwrap_or_else(|| {
+                if let Some(correction) = correction {
+                    memory.corrected = if memory.correction == *correction { memory.corrected + 1 } else { 1 };
+                    memory.correction.clone_from(correction);
+                }
+                correction.map(|correction| more_clearly(correction, memory.corrected)).unwrap_or_else(|| {
+                    memory.corrected = 0;
                     let turn = memory.used[at];
                     memory.used[at] += 1;
                     reaction.says[turn.min(reaction.says.len() - 1)].clone()
@@ -199,11 +209,37 @@ impl Goal {
     }
 }
 
+/// A correction as people say it the `time`th time: letters first with pauses, then with a word for each.
+fn more_clearly(correction: &str, time: usize) -> String {
+    const ALPHABET: [&str; 26] = [
+        "Alpha", "Bravo", "Charlie", "Delta", "Echo", "Foxtrot", "Golf", "Hotel", "India", "Juliet", "Kilo", "Lima",
+        "Mike", "November", "Oscar", "Papa", "Quebec", "Romeo", "Sierra", "Tango", "Uniform", "Victor", "Whiskey",
+        "X-ray", "Yankee", "Zulu",
+    ];
+    let bare = |word: &str| word.trim_end_matches(['.', ',']).to_owned();
+    let spelled = |word: &&str| bare(word).len() == 1 && bare(word).bytes().all(|byte| byte.is_ascii_uppercase());
+    let letters: Vec<String> = correction.split_whitespace().filter(spelled).map(bare).collect();
+    if time < 2 || letters.len() < 2 {
+        return correction.to_owned();
+    }
+    if time.is_multiple_of(2) {
+        return letters.join(", ") + ".";
+    }
+    let word = |letter: &String| {
+        let at = letter.bytes().next().map_or(0, |byte| usize::from(byte - b'A'));
+        format!("{letter} as in {}", ALPHABET[at])
+    };
+    letters.iter().map(word).collect::<Vec<_>>().join(", ") + "."
+}
+
 /// What the caller said so far.
 #[derive(Debug, Default)]
 struct Memory {
     /// How often each reaction was used.
     used: Vec<usize>,
+    /// The last correction of a read-back, and how often it was said since one was last accepted.
+    correction: String,
+    corrected: usize,
     /// Replies in a row, from the start, that no reaction matched.
     unmatched: usize,
     /// Replies in which the caller made out nothing.

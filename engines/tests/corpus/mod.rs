@@ -5,6 +5,7 @@
 //! named by their ids alone: who reads it writes rules for it.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,13 +53,25 @@ impl Split {
         }
     }
 
-    /// Its folder, if it is there.
+    /// The halves that are there; one that is missing is named on standard error.
+    pub(crate) fn present() -> impl Iterator<Item = Self> {
+        Self::BOTH.into_iter().filter(|split| {
+            let there = split.folder().is_some();
+            if !there {
+                let _ = writeln!(std::io::stderr(), "SKIPPED: the corpus has no {} half", split.name());
+            }
+            there
+        })
+    }
+
+    /// Its folder, if there is something in it.
     pub(crate) fn folder(self) -> Option<PathBuf> {
         let name = match self {
             Self::Development => "development",
             Self::HeldOut => "held_out",
         };
-        Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)).filter(|folder| folder.is_dir())
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
+        Some(folder).filter(|folder| folder.join("lines.txt").is_file() && folder.join("dialogues").is_dir())
     }
 }
 

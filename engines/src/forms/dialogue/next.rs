@@ -142,7 +142,7 @@ impl<'a> Dialogue<'a> {
         // "Cancel it" may be the very thing that is to be confirmed.
         let is_deed = said.answer != Answer::No && trigger::best(&form.idle_triggers, &said.words) > 0;
         let abandons = said.intent == Some(Move::Abandon) && !is_deed;
-        if abandons && known && said.answer != Answer::Yes {
+        if known && (abandons && said.answer != Answer::Yes || self.refuses_the_deed(said, form)) {
             self.abandon();
             return true;
         }
@@ -182,15 +182,32 @@ impl<'a> Dialogue<'a> {
         true
     }
 
+    /// "Don't cancel it": not a value is wrong, the deed itself is.
+    fn refuses_the_deed(&self, said: &Utterance<'_>, form: &Form) -> bool {
+        let deed = phrase(form.does.as_deref().unwrap_or_default());
+        let refusals = [phrase("dont"), phrase("do not")];
+        said.answer == Answer::No
+            && deed.first().is_some_and(|verb| {
+                refusals.iter().any(|refusal| {
+                    find(&said.words, &[refusal.as_slice(), std::slice::from_ref(verb)].concat()).is_some()
+                })
+            })
+    }
+
     /// The answer, when the words of the deed itself ("yes, book it") and repeated values are left out.
     fn agreement(&self, said: &Utterance<'_>, form: &Form, found: &[Mention]) -> Answer {
         let deed = phrase(form.does.as_deref().unwrap_or_default());
+        // "Yes, cancel it" is heard as "yes, canceled".
+        let is_deed = |word: &str| {
+            let verb = deed.first().and_then(|verb| word.strip_prefix(verb.as_str()));
+            deed.iter().any(|part| part == word) || verb.is_some_and(|ending| matches!(ending, "ed" | "led"))
+        };
         let repeated = |at: usize| found.iter().any(|mention| mention.span.contains(&at));
         let left: Vec<_> = said
             .words
             .iter()
             .enumerate()
-            .filter(|(at, word)| !repeated(*at) && !deed.contains(&word.text))
+            .filter(|(at, word)| !repeated(*at) && !is_deed(&word.text))
             .map(|(_, word)| word.clone())
             .collect();
         match super::intent::answer(&left) {
