@@ -130,13 +130,13 @@ impl Goal {
                 if let Some(correction) = correction {
                     memory.corrected = if memory.correction == *correction { memory.corrected + 1 } else { 1 };
                     memory.correction.clone_from(correction);
-                }
-                correction.map(|correction| more_clearly(correction, memory.corrected)).unwrap_or_else(|| {
+                    more_clearly(correction, memory.corrected)
+                } else {
                     memory.corrected = 0;
                     let turn = memory.used[at];
                     memory.used[at] += 1;
                     reaction.says[turn.min(reaction.says.len() - 1)].clone()
-                })
+                }
             }
         };
         memory.last.clone_from(&line);
