@@ -148,3 +148,28 @@ fn knows_what_the_model_booked() {
     call.says("no that's all, leave it");
     assert_eq!(call.calls, []);
 }
+
+#[test]
+fn reads_the_arguments_of_a_model_that_writes_as_people_speak() {
+    let stage = golf();
+    let mut call = stage.call();
+    call.messages.extend([
+        caller("we'd like to come out some time soon"),
+        agent("How about Saturday morning, for the four of you?"),
+        caller("perfect"),
+    ]);
+    call.messages.extend(called(
+        "searchTeeTimes",
+        &json!({"date": "this Saturday", "players": "a foursome", "before": "noon"}),
+        &json!({"date": "2026-11-28", "players": 4, "slots": [
+            {"time": "08:40", "open_players": 4}, {"time": "09:00", "open_players": 4}]}),
+    ));
+    call.messages.push(agent("I've got 8:40 and nine o'clock, which one suits you?"));
+    call.says("nine works");
+    call.says("Johnson");
+    assert!(
+        call.reply.contains("Saturday, November 28th at 9:00 AM for 4 players, under the name Johnson"),
+        "{}",
+        call.reply
+    );
+}

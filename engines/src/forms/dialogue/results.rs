@@ -1,9 +1,9 @@
 //! Tool results: what was done, what went wrong, what can be offered instead.
 
 use serde_json::Value as Json;
-use voice_values::{Kind, Value};
+use voice_values::{Context, Kind, Value, read};
 
-use super::super::compile::{Form, Offering};
+use super::super::compile::{Field, Form, Offering};
 use super::super::spoken::{self, Filter};
 use super::super::template::Template;
 use super::offers::MOST_OFFERED;
@@ -20,7 +20,7 @@ impl<'a> Dialogue<'a> {
         }
         let (mut from, mut to) = (None, None);
         for field in &self.book.forms[at].fields {
-            let given = arguments.get(&field.name).and_then(|json| Value::from_json(&field.kind, json));
+            let given = arguments.get(&field.name).and_then(|json| self.given(field, json));
             match (&field.kind, given) {
                 (Kind::WindowStart, Some(Value::Time(time))) => from = Some(time),
                 (Kind::WindowEnd, Some(Value::Time(time))) => to = Some(time),
@@ -34,6 +34,14 @@ impl<'a> Dialogue<'a> {
         self.prompt = Prompt::Waiting;
         self.plan = Plan::default();
         self.say(self.book.lines.in_flight.clone());
+    }
+
+    /// An argument somebody else filled in, who may have written it as people speak.
+    fn given(&self, field: &Field, json: &Json) -> Option<Value> {
+        Value::from_json(&field.kind, json).or_else(|| {
+            let context = Context { now: self.now.clone(), range: field.range, units: field.units.clone() };
+            read(&field.kind, json.as_str()?, &context)
+        })
     }
 
     fn searches(&self, open: usize, search: usize) -> bool {
