@@ -17,9 +17,7 @@ use jiff::Zoned;
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use voice_values::code::CodeShape;
-use voice_values::words::phrase;
-use voice_values::{Choice, Context, Kind, Value, clock_text, read};
+use voice_values::{Context, Kind, KindName, Value, clock_text, read};
 
 /// Reads the arguments of one tool.
 #[derive(Debug)]
@@ -111,57 +109,11 @@ impl Field {
 }
 
 fn kind(name: &str, schema: &Json, notes: &Notes) -> Kind {
-    let pattern = schema["pattern"].as_str();
-    let inferred = match (json_type(schema), schema["format"].as_str()) {
-        _ if schema["enum"].as_array().is_some_and(|values| values.iter().all(Json::is_string)) => "choice",
-        (_, Some("date")) => "date",
-        (_, Some("time")) => "time",
-        (_, Some("email")) => "email",
-        (_, Some("phone" | "tel")) => "phone",
-        (Some("integer" | "number"), _) => "count",
-        (Some("boolean"), _) => "flag",
-        _ if name.contains("phone") => "phone",
-        _ if pattern.is_some_and(|pattern| pattern.contains(':')) => "time",
-        _ if pattern.is_some_and(|pattern| pattern.starts_with("^\\+")) => "phone",
-        _ if pattern.is_some() => "code",
-        _ => "text",
-    };
-    match notes.kind.as_deref().unwrap_or(inferred) {
-        "date" => Kind::Date,
-        "time" | "window_start" | "window_end" => Kind::Time,
-        "count" => Kind::Count,
-        "name" => Kind::Name,
-        "code" => code(pattern, &notes.prefix),
-        "phone" => Kind::Phone(notes.prefix.clone()),
-        "email" => Kind::Email,
-        "choice" => Kind::Choice(choices(schema, notes)),
-        "flag" => Kind::Flag,
-        _ => Kind::Text,
-    }
-}
-
-/// The schema's type; where it may be null as well, the other one.
-fn json_type(schema: &Json) -> Option<&str> {
-    let types = schema["type"].as_array().into_iter().flatten().filter_map(Json::as_str);
-    schema["type"].as_str().or_else(|| types.into_iter().find(|name| *name != "null"))
-}
-
-fn code(pattern: Option<&str>, prefix: &str) -> Kind {
-    match pattern.map(CodeShape::from_pattern) {
-        Some(Some(classes)) => Kind::Code(CodeShape { classes, prefix: prefix.to_uppercase() }),
-        // Without a shape any run of characters would be one.
-        Some(None) | None => Kind::Text,
-    }
-}
-
-fn choices(schema: &Json, notes: &Notes) -> Vec<Choice> {
-    let values = schema["enum"].as_array().into_iter().flatten().filter_map(Json::as_str);
-    let choice = |value: &str| {
-        let said = notes.choices.get(value).into_iter().flatten();
-        let phrases = said.map(String::as_str).chain([value]).map(phrase).collect();
-        Choice { value: value.to_owned(), phrases }
-    };
-    values.map(choice).collect()
+    let said = notes.kind.as_deref().and_then(|said| said.parse().ok());
+    let said = said.unwrap_or_else(|| KindName::inferred(name, schema));
+    let kind = Kind::of_schema(said, schema, &notes.prefix, &notes.choices);
+    // Without a shape any run of characters would be a code.
+    kind.ok().filter(|_| said != KindName::Code || schema["pattern"].is_string()).unwrap_or(Kind::Text)
 }
 
 #[cfg(test)]

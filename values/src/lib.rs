@@ -44,11 +44,13 @@ use serde_json::{Value as Json, json};
 
 use crate::words::{Word, find};
 
+pub use kind::{KindName, UnknownKind, UnreadablePattern};
 pub use read::{Context, read};
 
 pub mod code;
 pub mod count;
 pub mod date;
+mod kind;
 pub mod name;
 pub mod number;
 mod plain;

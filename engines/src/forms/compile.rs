@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Time;
 use serde_json::Value as Json;
-use voice_values::code::CodeShape;
 use voice_values::time::Range;
 use voice_values::words::{Word, find, phrase};
-use voice_values::{Choice, Kind, clock_text};
+use voice_values::{Kind, KindName, UnknownKind, clock_text};
 
 use super::annotations::{AgentNotes, ErrorNotes, FieldNotes, OfferNotes, ToolNotes};
 use super::template::Template;
@@ -306,7 +305,7 @@ fn field(
         [one, many, ..] => Some((one.clone(), many.clone())),
         [_] => return Err(at.fails("unit needs two words: one of them, and many")),
     };
-    let confirmed = confirm.iter().any(|name| *name == kind_name(&kind));
+    let confirmed = confirm.iter().any(|name| *name == kind.name().as_str());
     Ok(Field {
         name: at.field.to_owned(),
         required,
@@ -330,79 +329,21 @@ fn field(
 }
 
 fn kind(at: &At<'_>, schema: &Json, notes: &FieldNotes) -> Result<Kind, FormsError> {
-    let text = |key: &str| schema.get(key).and_then(Json::as_str);
-    let pattern = text("pattern");
-    let inferred = match (text("type"), text("format")) {
-        _ if schema.get("enum").is_some() => "choice",
-        (_, Some("date")) => "date",
-        (_, Some("time")) => "time",
-        (_, Some("email")) => "email",
-        (_, Some("phone" | "tel")) => "phone",
-        (Some("integer" | "number"), _) => "count",
-        (Some("boolean"), _) => "flag",
-        _ if at.field.ends_with("name") => "name",
-        _ if at.field.contains("phone") => "phone",
-        _ if pattern.is_some_and(|pattern| pattern.contains(':')) => "time",
-        _ if pattern.is_some() => "code",
-        _ => "text",
-    };
-    Ok(match notes.kind.as_deref().unwrap_or(inferred) {
-        "date" => Kind::Date,
-        "time" => Kind::Time,
-        "window_start" => Kind::WindowStart,
-        "window_end" => Kind::WindowEnd,
-        "count" => Kind::Count,
-        "name" => Kind::Name,
-        "code" => {
-            let read = |pattern| CodeShape::from_pattern(pattern).ok_or_else(|| at.fails(format!("cannot tell the characters of a code from the pattern {pattern:?}; use letters, digits, [A-Z], [0-9] and {{n}} between ^ and $")));
-            let classes = pattern.map(read).transpose()?.unwrap_or_default();
-            Kind::Code(CodeShape { classes, prefix: notes.prefix.to_uppercase() })
+    let said =
+        notes.kind.as_deref().map(str::parse).transpose().map_err(|error: UnknownKind| at.fails(error.to_string()))?;
+    let name = said.unwrap_or_else(|| KindName::inferred(at.field, schema));
+    let kind =
+        Kind::of_schema(name, schema, &notes.prefix, &notes.choices).map_err(|error| at.fails(error.to_string()))?;
+    if let Kind::Choice(choices) = &kind {
+        if choices.is_empty() {
+            return Err(at.fails("a choice needs an enum of strings in the schema"));
         }
-        "phone" => Kind::Phone(notes.prefix.clone()),
-        "email" => Kind::Email,
-        "choice" => Kind::Choice(choices(at, schema, notes)?),
-        "flag" => Kind::Flag,
-        "text" => Kind::Text,
-        other => return Err(at.fails(format!("kind is {other:?}, but must be date, time, window_start, window_end, count, name, code, phone, email, choice, flag or text"))),
-    })
-}
-
-fn choices(at: &At<'_>, schema: &Json, notes: &FieldNotes) -> Result<Vec<Choice>, FormsError> {
-    let values: Vec<&str> =
-        schema.get("enum").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-    if values.is_empty() {
-        return Err(at.fails("a choice needs an enum of strings in the schema"));
+        let is_choice = |value: &String| choices.iter().any(|choice| choice.value == *value);
+        if let Some(stray) = notes.choices.keys().find(|value| !is_choice(value)) {
+            return Err(at.fails(format!("choices names {stray:?}, which the schema's enum does not have")));
+        }
     }
-    if let Some(stray) = notes.choices.keys().find(|value| !values.contains(&value.as_str())) {
-        return Err(at.fails(format!("choices names {stray:?}, which the schema's enum does not have")));
-    }
-    let phrases = |value: &str| {
-        let said = notes.choices.get(value).into_iter().flatten().map(String::as_str);
-        std::iter::once(value)
-            .chain(said)
-            .map(|said| phrase(&said.replace('_', " ")))
-            .filter(|said| !said.is_empty())
-            .collect()
-    };
-    Ok(values.into_iter().map(|value| Choice { value: value.to_owned(), phrases: phrases(value) }).collect())
-}
-
-/// The word for a kind in annotations.
-fn kind_name(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::Date => "date",
-        Kind::Time => "time",
-        Kind::WindowStart => "window_start",
-        Kind::WindowEnd => "window_end",
-        Kind::Count => "count",
-        Kind::Name => "name",
-        Kind::Code(_) => "code",
-        Kind::Phone(_) => "phone",
-        Kind::Email => "email",
-        Kind::Choice(_) => "choice",
-        Kind::Flag => "flag",
-        Kind::Text => "text",
-    }
+    Ok(kind)
 }
 
 /// Checks that tools and arguments named by other annotations exist.
