@@ -110,6 +110,38 @@ async fn a_booking_goes_on_although_the_caller_talks_over_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_model_that_repeats_a_change_gets_its_result_and_changes_nothing_more() {
+    let book = |arguments| Answer::Calls("", "bookTeeTime", arguments);
+    let answers = [
+        book(r#"{"date":"2026-11-28","time":"09:00"}"#),
+        book(r#"{"time": "09:00", "date": "2026-11-28"}"#),
+        Answer::Says("You are booked."),
+        book(r#"{"date":"2026-11-28","time":"09:00"}"#),
+        Answer::Says("A second one is booked."),
+    ];
+    let llm = ScriptedLlm::new(&answers);
+    let asked = llm.asked();
+    let tools = ScriptedTools::new(&[BOOK]);
+    let finished = tools.finished();
+    let cast = Cast { llm: brain(llm), tools: Arc::new(tools), ..cast(&["Nine please.", "Another one."], &[]) };
+    let mut call = Studio::answer(cast).await;
+    call.listen().await;
+    call.speak(ms(800)).await;
+    call.wait(ms(9_000)).await;
+    assert_eq!(*locked(&finished), ["bookTeeTime"]);
+    let last = locked(&asked).last().cloned().expect("the model was asked again");
+    let results = last.iter().filter(|m| matches!(m, Message::ToolResult { content, .. } if content.contains("GV1")));
+    assert_eq!(results.count(), 2, "both calls have their answer: {last:?}");
+    assert_eq!(call.said().last().map(String::as_str), Some("You are booked."));
+    // What the caller asks for again is done again.
+    call.speak(ms(800)).await;
+    call.wait(ms(9_000)).await;
+    assert_eq!(*locked(&finished), ["bookTeeTime", "bookTeeTime"]);
+    assert_eq!(call.said().last().map(String::as_str), Some("A second one is booked."));
+    call.hang_up().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_tool_is_covered_by_its_filler() {
     let answers = [Answer::Calls("", "searchTeeTimes", "{}"), Answer::Says("Nothing is open.")];
     let mut call = Studio::answer(cast(&["What is open?"], &answers)).await;

@@ -1,10 +1,13 @@
 //! The tools of one answer: reads run side by side, changes one after another, and a change is
-//! finished whatever happens to its turn.
+//! finished whatever happens to its turn. A model that has a change's result before its eyes and asks
+//! for the very same once more in its turn gets that result again, and nothing is changed twice; several
+//! equal changes in one answer are meant.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tracing::Instrument as _;
 
@@ -30,6 +33,22 @@ pub(super) struct ToolRunner {
     calls: HashMap<Id, Running>,
     /// Changes that wait for the change before them.
     queued: VecDeque<(TurnId, ToolCall)>,
+    /// The changes that succeeded in the last turn that had any.
+    done: Vec<Done>,
+}
+
+struct Done {
+    turn: TurnId,
+    call: ToolCall,
+    outcome: ToolOutcome,
+}
+
+impl Done {
+    /// Whether `call` asks for the same; the order of arguments and blanks between them mean nothing.
+    fn answers(&self, turn: TurnId, call: &ToolCall) -> bool {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_| text.into());
+        self.turn == turn && self.call.name == call.name && read(&self.call.arguments) == read(&call.arguments)
+    }
 }
 
 struct Running {
@@ -41,14 +60,18 @@ struct Running {
 
 impl ToolRunner {
     pub(super) fn new(tools: Arc<dyn Tools>, spans: Spans) -> Self {
-        Self { tools, spans, running: JoinSet::new(), calls: HashMap::new(), queued: VecDeque::new() }
+        Self { tools, spans, running: JoinSet::new(), calls: HashMap::new(), queued: VecDeque::new(), done: Vec::new() }
     }
 
     /// Starts a call; a change waits until no other change runs.
     pub(super) fn start(&mut self, turn: TurnId, call: ToolCall) {
+        if let Some(done) = self.done.iter().find(|done| done.answers(turn, &call)) {
+            let outcome = done.outcome.clone();
+            return self.spawn(turn, call, Effect::Reads, std::future::ready((outcome, Duration::ZERO)));
+        }
         match self.tools.effect(&call.name) {
             Effect::Changes if self.changes_running() => self.queued.push_back((turn, call)),
-            effect => self.spawn(turn, call, effect),
+            effect => self.run(turn, call, effect),
         }
     }
 
@@ -89,24 +112,35 @@ impl ToolRunner {
             };
             // A read of a cancelled turn is not missed.
             let Some(Running { turn, call, effect, .. }) = self.calls.remove(&id) else { continue };
-            if effect == Effect::Changes
-                && let Some((turn, call)) = self.queued.pop_front()
-            {
-                self.spawn(turn, call, Effect::Changes);
+            if effect == Effect::Changes {
+                self.done.retain(|done| done.turn == turn);
+                if outcome.succeeded {
+                    self.done.push(Done { turn, call: call.clone(), outcome: outcome.clone() });
+                }
+                if let Some((turn, call)) = self.queued.pop_front() {
+                    self.run(turn, call, Effect::Changes);
+                }
             }
             return Returned { turn, call, outcome, took };
         }
     }
 
-    fn spawn(&mut self, turn: TurnId, call: ToolCall, effect: Effect) {
+    fn run(&mut self, turn: TurnId, call: ToolCall, effect: Effect) {
         let span = self.spans.tool(turn, &*self.tools, &call.name);
         let work = span.in_scope(|| self.tools.call(call.clone()));
-        let run = async move {
+        let timed = async move {
             let begun = Instant::now();
             let outcome = work.await;
             (outcome, begun.elapsed())
         };
-        let abort = self.running.spawn(run.instrument(span));
+        self.spawn(turn, call, effect, timed.instrument(span));
+    }
+
+    fn spawn<W>(&mut self, turn: TurnId, call: ToolCall, effect: Effect, work: W)
+    where
+        W: Future<Output = (ToolOutcome, Duration)> + Send + 'static,
+    {
+        let abort = self.running.spawn(work);
         self.calls.insert(abort.id(), Running { turn, call, effect, abort });
     }
 }
