@@ -54,7 +54,14 @@ impl Call {
         self.say_while(text, |_| {}).await;
     }
 
-    /// The same; at each of these times in the sentence something happens.
+    /// The caller says a sentence, and hears it echoed.
+    pub(crate) async fn is_echoed(&mut self, text: &str) {
+        self.say(text).await;
+        self.answered().await;
+        self.was_echoed();
+    }
+
+    /// The caller says a sentence; at each of these times in the sentence something happens.
     pub(crate) async fn say_and(&mut self, text: &str, mut happenings: Vec<(Duration, Box<dyn FnOnce() + '_>)>) {
         happenings.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         self.say_while(text, |elapsed| {

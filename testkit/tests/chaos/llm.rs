@@ -36,12 +36,9 @@ async fn is_stood_in_for(answer: Answer) {
     first_answers(&scene, [answer]);
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!((scene.chat.counts().requests, scene.chat2.counts().requests), (1, 1));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 fn busy_for_a_minute() -> Answer {
@@ -68,11 +65,8 @@ pub(crate) async fn a_server_that_is_not_there_is_stood_in_for() {
     let scene = Scene::with(|addresses| addresses.brains[0] = format!("http://{}/v1", addresses.nowhere()));
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    call.is_echoed(SENTENCE).await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn an_error_that_passes_is_not_noticed() {
@@ -80,12 +74,9 @@ pub(crate) async fn an_error_that_passes_is_not_noticed() {
     first_answers(&scene, [overloaded()]);
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.chat.counts().requests, 2);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn an_error_that_stays_is_apologised_for() {
@@ -123,8 +114,7 @@ pub(crate) async fn a_slow_answer_to_an_unfinished_sentence_is_covered_in_time()
     call.say("Book me a tee time for").await;
     call.answered().await;
     assert_eq!(call.reply(), "Here I am");
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_slow_model_and_a_slow_tool_are_covered_in_time_together() {
@@ -138,8 +128,7 @@ pub(crate) async fn a_slow_model_and_a_slow_tool_are_covered_in_time_together() 
     let heard = call.reply();
     assert!(heard.ends_with("Ten is open"), "{heard:?}");
     assert_eq!(scene.chat.counts().requests, 2);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_break_before_the_first_word_is_stood_in_for() {
@@ -168,16 +157,11 @@ pub(crate) async fn a_server_that_restarts_between_two_turns_is_not_noticed() {
     let scene = Scene::with(|addresses| addresses.brains = vec![server.base_url()]);
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     server.stop().await;
     let _server = FakeChat::start_on(address, ChatPlan::default(), unobserved()).unwrap();
-    call.say("Thank you").await;
-    call.answered().await;
-    call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    call.is_echoed("Thank you").await;
+    scene.ends_with(call).await;
 }
 
 /// Whether a request holds the result of the booking.
@@ -200,6 +184,5 @@ pub(crate) async fn a_booking_is_made_once_and_its_result_outlives_the_model() {
     assert_eq!(*locked(&scene.tools_finished), ["bookTeeTime"]);
     let knowing: Vec<_> = scene.asked().iter().map(|request| knows_the_code(request)).collect();
     assert_eq!(knowing, [false, true, true]);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }

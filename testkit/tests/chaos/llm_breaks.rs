@@ -56,8 +56,7 @@ async fn is_gone_on_with(broken: Answer) {
     assert_eq!(asked.len(), 3);
     assert_eq!(asked[0]["messages"], asked[1]["messages"], "the second model is asked what the first one was");
     assert_eq!(last_reply(&asked[2]), heard);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_break_in_mid_answer_is_gone_on_with_by_the_stand_in() {
@@ -82,11 +81,8 @@ pub(crate) async fn a_break_before_anything_was_at_the_voice_is_not_noticed() {
     first_answers(&scene, [Answer::says(BROKEN).breaking_off_after(3)]);
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    call.is_echoed(SENTENCE).await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_model_that_is_alone_is_asked_once_again() {
@@ -98,8 +94,7 @@ pub(crate) async fn a_model_that_is_alone_is_asked_once_again() {
     call.answered().await;
     assert_eq!(call.reply(), format!("{CLAUSE} {AGAIN} You said: {SENTENCE}"), "{}", call.story());
     assert_eq!((call.count("vendor.failed"), call.count("vendor.replaced")), (1, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn when_the_stand_in_breaks_off_as_well_the_caller_is_apologised_to() {
@@ -127,8 +122,7 @@ pub(crate) async fn a_break_behind_a_booking_loses_no_result_and_books_no_second
     assert_eq!(*locked(&scene.tools_finished), ["bookTeeTime"]);
     let knowing: Vec<_> = scene.asked().iter().map(|request| knows_the_code(request)).collect();
     assert_eq!(knowing, [false, true, true]);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 /// The first model breaks off in a booking after so many tokens of it; the second one books where it is
@@ -147,8 +141,7 @@ async fn is_booked_once(tokens: usize, stood_in: u64) {
     assert_eq!(call.reply(), "It is GV1", "{}", call.story());
     assert_eq!(*locked(&scene.tools_finished), ["bookTeeTime"]);
     assert_eq!((call.count("vendor.failed"), scene.chat2.counts().requests), (1, stood_in));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_booking_that_arrived_whole_counts_though_its_answer_broke_off() {
@@ -171,9 +164,7 @@ pub(crate) async fn an_interruption_of_the_second_answer_leaves_both_parts_to_th
     call.say(SENTENCE).await;
     let asked_at = call.studio.now();
     call.until_heard("half", asked_at).await;
-    call.say("Half past twelve is fine").await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed("Half past twelve is fine").await;
     assert_eq!(call.count("barge_in"), 1);
     let known = last_reply(scene.asked().last().expect("a request"));
     let whole = format!("{CLAUSE} {AGAIN} {second}");
@@ -182,8 +173,7 @@ pub(crate) async fn an_interruption_of_the_second_answer_leaves_both_parts_to_th
     let audible = call.heard_between(asked_at, call.barged_in_at());
     assert!(whole.starts_with(known), "{known:?} of {whole:?}");
     assert!(words(known).abs_diff(words(&audible)) <= 1, "known: {known:?}, audible: {audible:?}; {}", call.story());
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 /// A scripted agent that books for a number of players.
@@ -225,8 +215,7 @@ pub(crate) async fn forms_goes_on_from_the_history_and_books_after_its_own_read_
     let told = call.reply();
     assert!(told.starts_with("It is booked as GV1."), "{told:?}; {}", call.story());
     assert_eq!(*locked(&scene.tools_finished), ["bookTeeTime"]);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_caller_who_hangs_up_between_two_answers_leaves_nothing_behind() {
@@ -237,6 +226,5 @@ pub(crate) async fn a_caller_who_hangs_up_between_two_answers_leaves_nothing_beh
     call.greeted().await;
     call.say(SENTENCE).await;
     call.until("vendor.replaced").await;
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }

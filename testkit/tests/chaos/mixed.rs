@@ -26,8 +26,7 @@ pub(crate) async fn ears_and_voice_die_together_in_mid_sentence() {
     call.answered().await;
     call.was_echoed();
     assert_eq!((scene.handshakes(Route::Listen), scene.handshakes(Route::Speak)), ((2, 0), (2, 0)));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn ears_and_voice_die_together_before_the_answer_is_heard() {
@@ -42,11 +41,8 @@ pub(crate) async fn ears_and_voice_die_together_before_the_answer_is_heard() {
     }
     call.answered().await;
     call.was_echoed();
-    call.say("Thank you").await;
-    call.answered().await;
-    call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    call.is_echoed("Thank you").await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn an_interruption_while_a_voice_is_replaced_is_answered_by_the_next_one() {
@@ -60,13 +56,9 @@ pub(crate) async fn an_interruption_while_a_voice_is_replaced_is_answered_by_the
     call.until_heard("ten", call.studio.now()).await;
     assert_eq!(scene.first.break_all(Route::Speak, &FaultKind::Reset), 1);
     call.until("vendor.replaced").await;
-    call.say("Half past ten is fine").await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed("Half past ten is fine").await;
     assert_eq!(scene.handshakes(Route::Speak), (1, 2));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_caller_who_hangs_up_in_a_reconnect_leaves_nothing_behind() {
@@ -83,9 +75,7 @@ pub(crate) async fn a_caller_who_hangs_up_in_a_reconnect_leaves_nothing_behind()
         assert_eq!(scene.first.break_all(route, &FaultKind::Reset), 1);
     }
     call.until_seen("vendor.failed", 1).await;
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_caller_who_hangs_up_on_a_stalled_line_leaves_nothing_behind() {
@@ -97,7 +87,5 @@ pub(crate) async fn a_caller_who_hangs_up_on_a_stalled_line_leaves_nothing_behin
     for route in [Route::Listen, Route::Speak] {
         assert_eq!(scene.first.break_all(route, &FaultKind::Stall), 1);
     }
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }

@@ -164,6 +164,19 @@ impl Scene {
         asked.into_iter().map(|(_, body)| body).collect()
     }
 
+    /// The caller hangs up, and nothing of the call is left.
+    pub(crate) async fn ends_with(self, call: Call) {
+        call.hang_up().await;
+        self.leaves_nothing().await;
+    }
+
+    /// The same, where sockets stall.
+    pub(crate) async fn ends_stalled_with(self, call: Call) {
+        call.hang_up().await;
+        self.release_stalled();
+        self.leaves_nothing().await;
+    }
+
     /// The calls are over: no task and no socket of them is left.
     pub(crate) async fn leaves_nothing(self) {
         let Self { first, second, chat, chat2, chains, tasks_before, .. } = self;

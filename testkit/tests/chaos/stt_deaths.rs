@@ -23,8 +23,7 @@ async fn dies_in_mid_word(kind: FaultKind) {
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_reset_in_mid_word_costs_no_word() {
@@ -58,12 +57,9 @@ pub(crate) async fn half_a_message_costs_no_word() {
     let mut call = scene.call().await;
     call.greeted().await;
     assert_eq!(scene.handshakes(Route::Listen), (1, 0));
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn two_deaths_in_one_sentence_cost_no_word() {
@@ -75,8 +71,7 @@ pub(crate) async fn two_deaths_in_one_sentence_cost_no_word() {
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (3, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn lines_that_die_after_their_first_words_are_not_dialled_in_a_circle() {
@@ -93,8 +88,7 @@ pub(crate) async fn lines_that_die_after_their_first_words_are_not_dialled_in_a_
     let (dialled, _) = scene.handshakes(Route::Listen);
     assert!((2..=12).contains(&dialled), "{dialled} handshakes in one sentence");
     call.take_back();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_death_before_the_first_word_costs_none() {
@@ -103,12 +97,9 @@ pub(crate) async fn a_death_before_the_first_word_costs_none() {
     scene.first.plan(|plan| plan.break_nth(Route::Listen, 1, at_once));
     let mut call = scene.call().await;
     // Over the greeting, as soon as the line is up.
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_death_between_the_pause_and_the_final_is_asked_again() {
@@ -122,8 +113,7 @@ pub(crate) async fn a_death_between_the_pause_and_the_final_is_asked_again() {
     assert_eq!(call.count("transcript.final"), 0);
     call.answered().await;
     call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_death_in_the_pause_of_an_unfinished_sentence_costs_no_word() {
@@ -137,8 +127,7 @@ pub(crate) async fn a_death_in_the_pause_of_an_unfinished_sentence_costs_no_word
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_vendor_that_does_not_come_back_in_mid_sentence_is_replaced() {
@@ -151,8 +140,7 @@ pub(crate) async fn a_vendor_that_does_not_come_back_in_mid_sentence_is_replaced
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (2, 1));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_death_under_the_agents_words_is_no_hindrance_to_an_interruption() {
@@ -170,6 +158,5 @@ pub(crate) async fn a_death_under_the_agents_words_is_no_hindrance_to_an_interru
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }

@@ -27,9 +27,7 @@ pub(crate) async fn a_wrong_key_is_stood_in_for_and_the_next_call_does_not_try_i
     for calls in 1..=2 {
         let mut call = scene.call().await;
         call.greeted().await;
-        call.say("Two please").await;
-        call.answered().await;
-        call.was_echoed();
+        call.is_echoed("Two please").await;
         assert_eq!(scene.handshakes(Route::Listen), (1, calls));
         call.hang_up().await;
     }
@@ -40,49 +38,35 @@ pub(crate) async fn a_vendor_that_is_busy_for_a_moment_is_dialled_again() {
     let scene = Scene::alone();
     scene.first.plan(|plan| plan.refuse(Route::Listen, 2, &Refusal::unavailable()));
     let mut call = scene.call().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (3, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_handshake_that_hangs_costs_no_word_of_a_caller_who_speaks_at_once() {
     let scene = Scene::alone();
     scene.first.plan(|plan| plan.break_nth(Route::Listen, 1, hanging()));
     let mut call = scene.call().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_handshake_that_hangs_is_stood_in_for() {
     let scene = Scene::with_stand_ins();
     scene.first.plan(|plan| plan.break_nth(Route::Listen, 1, hanging()));
     let mut call = scene.call().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (1, 1));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_vendor_that_is_down_for_good_is_stood_in_for() {
     let scene = Scene::with(|addresses| addresses.ears[0] = format!("ws://{}", addresses.nowhere()));
     let mut call = scene.call().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (0, 1));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn when_all_are_down_the_caller_is_told_and_the_call_ends() {

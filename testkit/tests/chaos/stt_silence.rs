@@ -16,13 +16,10 @@ pub(crate) async fn without_an_answer_to_finalize_the_vendors_own_endpoint_is_th
     let mut call = scene.call().await;
     call.greeted().await;
     for sentence in [SENTENCE, "Thank you"] {
-        call.say(sentence).await;
-        call.answered().await;
-        call.was_echoed();
+        call.is_echoed(sentence).await;
     }
     assert_eq!(scene.handshakes(Route::Listen), (1, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn without_any_final_the_guesses_are_taken() {
@@ -34,12 +31,9 @@ pub(crate) async fn without_any_final_the_guesses_are_taken() {
     });
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (1, 0), "a vendor that has nothing to say is not gone");
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_line_that_stalls_from_the_start_is_found_out_at_the_pause() {
@@ -47,13 +41,9 @@ pub(crate) async fn a_line_that_stalls_from_the_start_is_found_out_at_the_pause(
     scene.first.plan(|plan| plan.break_nth(Route::Listen, 1, stalling_at_once()));
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause() {
@@ -65,9 +55,7 @@ pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_found_out_at_the_pause
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (2, 0));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_stood_in_for() {
@@ -81,9 +69,7 @@ pub(crate) async fn a_line_that_stalls_in_mid_sentence_is_stood_in_for() {
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Listen), (1, 1), "a handshake that may hang is not waited for");
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_caller_whom_no_line_answers_is_told_so() {
@@ -95,9 +81,7 @@ pub(crate) async fn a_caller_whom_no_line_answers_is_told_so() {
     call.take_back();
     call.answered().await;
     assert_eq!(call.reply(), "Sorry, I didn't catch that.");
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn finals_that_come_twice_and_in_parts_count_once() {
@@ -109,12 +93,9 @@ pub(crate) async fn finals_that_come_twice_and_in_parts_count_once() {
     let mut call = scene.call().await;
     call.greeted().await;
     for sentence in [SENTENCE, "Thank you"] {
-        call.say(sentence).await;
-        call.answered().await;
-        call.was_echoed();
+        call.is_echoed(sentence).await;
     }
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_final_that_is_late_is_not_waited_for_and_not_heard_again() {
@@ -123,10 +104,7 @@ pub(crate) async fn a_final_that_is_late_is_not_waited_for_and_not_heard_again()
     let mut call = scene.call().await;
     call.greeted().await;
     for sentence in [SENTENCE, "Thank you"] {
-        call.say(sentence).await;
-        call.answered().await;
-        call.was_echoed();
+        call.is_echoed(sentence).await;
     }
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }

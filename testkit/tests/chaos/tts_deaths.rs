@@ -22,9 +22,7 @@ async fn warmed_up(scene: &Scene) -> Call {
     scene.first.plan(|plan| plan.tts.pace = PACED);
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(WORDS).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(WORDS).await;
     call
 }
 
@@ -38,9 +36,7 @@ async fn breaks_in_mid_sentence(scene: Scene, kind: FaultKind, handshakes: (u64,
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Speak), handshakes);
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_death_in_mid_sentence_is_stood_in_for() {
@@ -79,8 +75,7 @@ async fn dies_before_the_first_byte(scene: Scene, handshakes: (u64, u64)) {
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Speak), handshakes);
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_death_before_the_first_byte_is_stood_in_for() {
@@ -95,11 +90,8 @@ pub(crate) async fn a_piece_whose_end_is_never_told_is_not_said_again() {
     let scene = Scene::alone();
     let mut call = warmed_up(&scene).await;
     scene.first.plan(|plan| plan.tts.flush = FlushAnswer::AudioOnly);
-    call.say(WORDS).await;
-    call.answered().await;
-    call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    call.is_echoed(WORDS).await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn audio_that_comes_after_an_interruption_is_not_heard() {
@@ -119,8 +111,7 @@ pub(crate) async fn audio_that_comes_after_an_interruption_is_not_heard() {
     call.answered().await;
     call.was_echoed();
     assert_eq!(scene.handshakes(Route::Speak), (1, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn when_all_voices_die_in_a_reply_the_caller_hears_a_recorded_apology() {

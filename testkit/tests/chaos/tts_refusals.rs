@@ -30,24 +30,18 @@ pub(crate) async fn a_wrong_key_is_stood_in_for_before_the_first_word_is_wanted(
     let mut call = scene.call().await;
     call.greeted().await;
     assert_eq!(scene.handshakes(Route::Speak), (1, 1), "the greeting is time enough");
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Speak), (1, 1));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_voice_that_is_not_there_is_stood_in_for() {
     let scene = Scene::with(|addresses| addresses.mouths[0] = format!("ws://{}", addresses.nowhere()));
     let mut call = scene.call().await;
     call.greeted().await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Speak), (0, 1));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_handshake_that_hangs_is_stood_in_for() {
@@ -55,13 +49,9 @@ pub(crate) async fn a_handshake_that_hangs_is_stood_in_for() {
     let hangs = Fault { after_bytes: 0, counted: Counted::FromConnect, kind: FaultKind::Stall };
     scene.first.plan(|plan| plan.break_nth(Route::Speak, 1, hangs));
     let mut call = scene.call().await;
-    call.say("Two please").await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed("Two please").await;
     assert_eq!(scene.handshakes(Route::Speak), (1, 1));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }
 
 pub(crate) async fn a_line_that_dies_idle_is_up_again_before_the_next_turn() {
@@ -72,12 +62,9 @@ pub(crate) async fn a_line_that_dies_idle_is_up_again_before_the_next_turn() {
     call.studio.wait(rest).await;
     assert_eq!(scene.first.break_all(Route::Speak, &FaultKind::CloseTcp), 1);
     call.until_seen("vendor.connected", 3).await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Speak), (2, 0), "no handshake stands in the way of a turn");
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_young_line_that_dies_idle_is_dialled_when_it_is_wanted() {
@@ -86,10 +73,7 @@ pub(crate) async fn a_young_line_that_dies_idle_is_dialled_when_it_is_wanted() {
     call.greeted().await;
     assert_eq!(scene.first.break_all(Route::Speak, &FaultKind::Reset), 1);
     call.until("vendor.failed").await;
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     assert_eq!(scene.handshakes(Route::Speak), (2, 0));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }

@@ -18,8 +18,7 @@ pub(crate) async fn a_slow_voice_is_waited_for_behind_a_filler() {
     call.answered().await;
     assert!(call.count("llm.slow") > 0);
     call.was_echoed();
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn a_long_silence_in_mid_sentence_is_covered_by_a_filler() {
@@ -42,7 +41,5 @@ pub(crate) async fn a_long_silence_in_mid_sentence_is_covered_by_a_filler() {
     assert!(heard.contains(FILLER), "{heard:?}");
     let words: Vec<_> = heard.replace(FILLER, "").split_whitespace().map(str::to_owned).collect();
     assert_eq!(words.join(" "), format!("You said: {WORDS}"));
-    call.hang_up().await;
-    scene.release_stalled();
-    scene.leaves_nothing().await;
+    scene.ends_stalled_with(call).await;
 }

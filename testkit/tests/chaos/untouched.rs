@@ -27,9 +27,7 @@ pub(crate) async fn audio_travels_untouched() {
     let mut call = scene.call().await;
     call.greeted().await;
     let greeting = call.studio.received().len();
-    call.say(SENTENCE).await;
-    call.answered().await;
-    call.was_echoed();
+    call.is_echoed(SENTENCE).await;
     let spoken = speak(&format!("You said: {SENTENCE}"));
     let received = &call.studio.received()[greeting..];
     assert!(received.starts_with(&spoken), "{} bytes of the voice are {}", spoken.len(), received.len());
@@ -43,8 +41,7 @@ pub(crate) async fn audio_travels_untouched() {
     let (sent, heard) = (sounding(call.studio.sent()), scene.first.received_audio(1));
     assert!(sent == sounding(&heard), "the recogniser did not hear what the caller sent");
     assert!(sent.concat().ends_with(&noise));
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
 
 pub(crate) async fn no_handshake_on_the_path_of_a_turn() {
@@ -82,6 +79,5 @@ pub(crate) async fn no_handshake_on_the_path_of_a_turn() {
         let in_the_way = connected.iter().filter(|at| (from..=to).contains(at)).count();
         assert_eq!(in_the_way, 0, "a connection to the model stands in the way of a turn; {}", call.story());
     }
-    call.hang_up().await;
-    scene.leaves_nothing().await;
+    scene.ends_with(call).await;
 }
