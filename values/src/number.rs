@@ -5,35 +5,67 @@
 
 use crate::words::{Word, text_at, text_before};
 
+/// The numbers from 0 to 19.
+pub const UNITS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+
+/// The tens from 20 on, each at its place; there is none at 0 and 1.
+pub const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
+/// The ordinals of [`UNITS`].
+pub const UNIT_ORDINALS: [&str; 20] = [
+    "zeroth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+];
+
+/// The ordinals of [`TENS`].
+pub const TEN_ORDINALS: [&str; 10] =
+    ["", "", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
+
 /// The number one word stands for: 0 to 20, tens, or written digits.
 pub fn word_value(word: &str) -> Option<u64> {
-    const SMALL: [&str; 21] = [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-    ];
     if is_digits(word) && word.len() <= 9 {
         return word.parse().ok();
     }
-    if let Some(value) = SMALL.iter().position(|small| *small == word) {
+    if let Some(value) = UNITS.iter().position(|unit| *unit == word) {
         return u64::try_from(value).ok();
     }
     tens(word)
@@ -51,8 +83,8 @@ pub fn digit(word: &str) -> Option<u64> {
 
 /// "twenty" to "ninety".
 pub fn tens(word: &str) -> Option<u64> {
-    let tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-    let place = tens.iter().position(|name| *name == word).or((word == "fourty").then_some(2))?;
+    let word = if word == "fourty" { "forty" } else { word };
+    let place = TENS.iter().skip(2).position(|name| *name == word)?;
     u64::try_from((place + 2) * 10).ok()
 }
 
@@ -147,34 +179,9 @@ pub fn ordinal(words: &[Word], at: usize) -> Option<(u64, usize)> {
 }
 
 fn ordinal_word(word: &str) -> Option<u64> {
-    const ORDINALS: [&str; 21] = [
-        "zeroth",
-        "first",
-        "second",
-        "third",
-        "fourth",
-        "fifth",
-        "sixth",
-        "seventh",
-        "eighth",
-        "ninth",
-        "tenth",
-        "eleventh",
-        "twelfth",
-        "thirteenth",
-        "fourteenth",
-        "fifteenth",
-        "sixteenth",
-        "seventeenth",
-        "eighteenth",
-        "nineteenth",
-        "twentieth",
-    ];
-    match ORDINALS.iter().position(|ordinal| *ordinal == word) {
-        Some(0) => None,
-        Some(value) => u64::try_from(value).ok(),
-        None => (word == "thirtieth").then_some(30),
-    }
+    let index = |names: &[&str], from| names.iter().skip(from).position(|name| *name == word).map(|place| place + from);
+    let value = index(&UNIT_ORDINALS, 1).or_else(|| index(&TEN_ORDINALS[..4], 2).map(|tens| tens * 10))?;
+    u64::try_from(value).ok()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! letter case, punctuation, contractions, and numbers, which a recogniser writes as words or in
 //! digits as it likes. Nothing else is forgiven: a name that sounds the same is an error.
 
+use voice_values::number::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
+
 /// The rules of [`words`], for the page.
 pub(crate) const RULES: &str = "Before two texts are compared, both are written in lower case and without punctuation; \
     contractions are written out (\"I'm\" as \"I am\"), titles and \"okay\" are not (\"Mr.\"); numbers, spoken or written, count digit by digit, so \"nine \
@@ -174,54 +176,6 @@ fn written_out(word: &str) -> String {
     }
     word.replace('\'', "")
 }
-
-const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const UNIT_ORDINALS: [&str; 20] = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const TEN_ORDINALS: [&str; 10] =
-    ["", "", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
 
 /// The number that the first words say, and how many of them do. Digits said one by one are numbers
 /// of their own.

@@ -1,29 +1,8 @@
 //! Numbers as words: cardinals, ordinals, years, decimals and digits one by one. American style,
 //! without "and".
 
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+use voice_values::number::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
+
 const SCALES: [(u64, &str); 4] =
     [(1_000_000_000_000, "trillion"), (1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand")];
 
@@ -42,7 +21,7 @@ pub(super) fn cardinal(number: u64) -> Vec<&'static str> {
         }
     }
     if rest >= 100 {
-        words.extend([SMALL[(rest / 100) as usize], "hundred"]);
+        words.extend([UNITS[(rest / 100) as usize], "hundred"]);
         rest %= 100;
     }
     if rest >= 20 {
@@ -50,7 +29,7 @@ pub(super) fn cardinal(number: u64) -> Vec<&'static str> {
         rest %= 10;
     }
     if rest > 0 || number == 0 {
-        words.push(SMALL[rest as usize]);
+        words.push(UNITS[rest as usize]);
     }
     words
 }
@@ -73,7 +52,7 @@ pub(super) fn year(number: u64) -> Vec<&'static str> {
     let mut words = cardinal(century);
     match rest {
         0 => words.push("hundred"),
-        1..10 => words.extend(["oh", SMALL[rest as usize]]),
+        1..10 => words.extend(["oh", UNITS[rest as usize]]),
         _ => words.extend(cardinal(rest)),
     }
     words
@@ -81,7 +60,7 @@ pub(super) fn year(number: u64) -> Vec<&'static str> {
 
 /// "four zero two".
 pub(super) fn digits(text: &str) -> Vec<&'static str> {
-    text.chars().filter_map(|c| c.to_digit(10)).map(|digit| SMALL[digit as usize]).collect()
+    text.chars().filter_map(|c| c.to_digit(10)).map(|digit| UNITS[digit as usize]).collect()
 }
 
 /// Words of a number below a hundred joined as one compound: "forty-five". Said quickly, as in times
@@ -91,35 +70,12 @@ pub(super) fn hyphenated(words: &[&str]) -> String {
 }
 
 fn ordinal_of(word: &'static str) -> &'static str {
+    let place = |names: &[&str]| names.iter().position(|name| *name == word);
+    if let Some(ordinal) = place(&UNITS).map(|at| UNIT_ORDINALS[at]).or_else(|| place(&TENS).map(|at| TEN_ORDINALS[at]))
+    {
+        return ordinal;
+    }
     match word {
-        "zero" => "zeroth",
-        "one" => "first",
-        "two" => "second",
-        "three" => "third",
-        "four" => "fourth",
-        "five" => "fifth",
-        "six" => "sixth",
-        "seven" => "seventh",
-        "eight" => "eighth",
-        "nine" => "ninth",
-        "ten" => "tenth",
-        "eleven" => "eleventh",
-        "twelve" => "twelfth",
-        "thirteen" => "thirteenth",
-        "fourteen" => "fourteenth",
-        "fifteen" => "fifteenth",
-        "sixteen" => "sixteenth",
-        "seventeen" => "seventeenth",
-        "eighteen" => "eighteenth",
-        "nineteen" => "nineteenth",
-        "twenty" => "twentieth",
-        "thirty" => "thirtieth",
-        "forty" => "fortieth",
-        "fifty" => "fiftieth",
-        "sixty" => "sixtieth",
-        "seventy" => "seventieth",
-        "eighty" => "eightieth",
-        "ninety" => "ninetieth",
         "hundred" => "hundredth",
         "thousand" => "thousandth",
         "million" => "millionth",
