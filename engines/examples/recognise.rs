@@ -13,7 +13,7 @@ use voice_engines::stt::{MoonshineStt, SttSettings};
 use voice_engines::turn_model::SmartTurn;
 use voice_engines::weights::{ModelSet, Progress, SttModel, Weights};
 use voice_pipeline::audio::SampleRate;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::resample;
 use voice_pipeline::vendors::stt::TurnDetector as _;
 
 type Failure = Box<dyn std::error::Error>;
@@ -91,8 +91,5 @@ fn read(clip: &Path) -> Result<Vec<i16>, Failure> {
     let mut reader = hound::WavReader::open(clip)?;
     let rate = SampleRate::from_hz(reader.spec().sample_rate).ok_or("a rate that no phone has")?;
     let samples = reader.samples::<i16>().collect::<Result<Vec<_>, _>>()?;
-    let (mut resampler, mut audio) = (Resampler::new(rate, SampleRate::WIDEBAND), Vec::new());
-    resampler.push(&samples, &mut audio);
-    resampler.flush(&mut audio);
-    Ok(audio)
+    Ok(resample(&samples, rate, SampleRate::WIDEBAND))
 }

@@ -22,8 +22,12 @@ use voice_pipeline::vendors::VendorError;
 use voice_pipeline::vendors::stt::{Stt, SttEvent, SttInput, TurnDetector};
 
 mod support;
+#[allow(dead_code, reason = "the measuring program uses the rest")]
+#[path = "../examples/measure/words.rs"]
+mod words;
 
-use support::{on_the_line, prompts, readers, through_a_telephone, word_errors, words};
+use support::{on_the_line, prompts, readers, through_a_telephone};
+use words::{Errors, words};
 
 const FRAME: usize = 320;
 const P1: PauseId = PauseId(1);
@@ -139,7 +143,7 @@ async fn understands_a_human_voice_through_a_telephone() {
         let clip = through_a_telephone(&prompts.join(name).with_extension("wav"));
         let text = recogniser.recognise(&clip).await.unwrap();
         spoken += words(said).len();
-        errors += word_errors(said, &text);
+        errors += Errors::between(said, &text).wrong;
         println!("{name}: {text}");
     }
     println!("{errors} word errors in {spoken} words");
@@ -157,7 +161,7 @@ async fn understands_readers_of_books() {
         let clip = readers.join(name.trim_end_matches(')')).with_extension("wav");
         let text = recogniser.recognise(&through_a_telephone(&clip)).await.unwrap();
         spoken += words(&said).len();
-        errors += word_errors(&said, &text);
+        errors += Errors::between(&said, &text).wrong;
         println!("{said}\n{text}");
     }
     println!("{errors} word errors in {spoken} words");
@@ -181,7 +185,7 @@ async fn guesses_while_the_caller_speaks_and_stands_by_it_at_the_pause() {
     call.hear(stretches.remainder()).await;
     call.tell(SttInput::Paused(P1)).await;
     let (text, more) = call.final_for(P1).await;
-    assert!(word_errors("You will now be placed into the conference", &text) <= 1, "{text}");
+    assert!(Errors::between("You will now be placed into the conference", &text).wrong <= 1, "{text}");
     assert!(interims.len() >= 2 && more.is_empty(), "{interims:?} {more:?}");
     assert!(words(interims.last().unwrap()).len() > words(&interims[0]).len(), "{interims:?}");
 }
@@ -195,7 +199,7 @@ async fn speech_after_a_pause_is_the_same_utterance_until_it_is_committed() {
     call.hear(&clip("check-number-dial-again.wav")).await;
     call.tell(SttInput::Paused(P1)).await;
     let (first, _) = call.final_for(P1).await;
-    assert!(word_errors("Please check the number and dial again.", &first) <= 1, "{first}");
+    assert!(Errors::between("Please check the number and dial again.", &first).wrong <= 1, "{first}");
 
     call.hear(&[0; 8_000]).await;
     call.tell(SttInput::SpeechStarted).await;
@@ -203,7 +207,7 @@ async fn speech_after_a_pause_is_the_same_utterance_until_it_is_committed() {
     call.tell(SttInput::Paused(P2)).await;
     let (both, _) = call.final_for(P2).await;
     let said = "Please check the number and dial again. Please enter a new extension, followed by pound.";
-    assert!(word_errors(said, &both) <= 2, "{both}");
+    assert!(Errors::between(said, &both).wrong <= 2, "{both}");
 
     call.tell(SttInput::Committed).await;
     call.tell(SttInput::SpeechStarted).await;
@@ -211,7 +215,7 @@ async fn speech_after_a_pause_is_the_same_utterance_until_it_is_committed() {
     call.tell(SttInput::Paused(PauseId(3))).await;
     let (next, _) = call.final_for(PauseId(3)).await;
     // The pre-roll may still hold the end of the word before.
-    assert!(word_errors("You will now be placed into the conference.", &next) <= 2, "{next}");
+    assert!(Errors::between("You will now be placed into the conference.", &next).wrong <= 2, "{next}");
 }
 
 #[tokio::test]
@@ -224,7 +228,7 @@ async fn two_calls_at_once_are_not_mixed_up() {
         call.hear(&clip).await;
         call.tell(SttInput::Paused(P1)).await;
         let (text, _) = call.final_for(P1).await;
-        assert!(word_errors(said, &text) <= 2, "{said}: {text}");
+        assert!(Errors::between(said, &text).wrong <= 2, "{said}: {text}");
     };
     tokio::join!(talk(SAID[0]), talk(SAID[2]), talk(SAID[6]));
 }
@@ -247,7 +251,7 @@ async fn a_recogniser_that_is_behind_skips_guesses_and_still_gives_every_word() 
         sales partnership, press one. To speak with a customer advocate, press two. For accounting \
         and other receivables, press three. For a company directory, press four. For an operator, \
         press zero.";
-    let errors = word_errors(said, &text);
+    let errors = Errors::between(said, &text).wrong;
     assert!(errors * 100 <= words(said).len() * 15, "{errors} errors: {text}");
 }
 
@@ -372,5 +376,5 @@ async fn the_base_recogniser_is_prepared_once_and_understands_too() {
     let recogniser = MoonshineStt::load(runtime, &paths.stt, SttSettings::default()).unwrap();
     let clip = through_a_telephone(&prompts.join("conf-placeintoconf.wav"));
     let text = recogniser.recognise(&clip).await.unwrap();
-    assert!(word_errors("You will now be placed into the conference.", &text) <= 1, "{text}");
+    assert!(Errors::between("You will now be placed into the conference.", &text).wrong <= 1, "{text}");
 }

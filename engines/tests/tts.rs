@@ -1,7 +1,6 @@
 //! The local voice with its real weights: what it reads, how it sounds, how it serves many calls.
 #![allow(clippy::unwrap_used, reason = "a test's helpers may panic like its tests")]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -15,8 +14,16 @@ use voice_pipeline::vendors::tts::{SpeakRequest, Tts as _, TtsEvent, WordStart};
 
 #[path = "support/readings.rs"]
 mod readings;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "support/telephone.rs"]
+mod telephone;
+#[allow(dead_code, reason = "the measuring program uses the rest")]
+#[path = "../examples/measure/words.rs"]
+mod words;
 
 use readings::{REFERENCE, deliberate};
+use telephone::through_a_telephone;
+use words::Errors;
 
 const VOICE_ONLY: ModelSet = ModelSet { stt: None, turn_and_vad: false, tts: true };
 const GREETING: &str = "Thanks for calling Pine Valley Golf Club, how can I help you today?";
@@ -251,77 +258,18 @@ async fn a_recogniser_understands_it_over_the_telephone() {
     let Some(paths) = weights_or_skip(set) else { return };
     let Some(tts) = voice(4) else { return };
     let stt = MoonshineStt::load(runtime(&paths), &paths.stt, SttSettings::default()).unwrap();
-    let (mut errors, mut words) = (0, 0);
+    let mut errors = Errors::default();
     // Sentences whose words are written as they are spoken.
     let plain = REFERENCE.lines().skip(1).filter_map(|line| line.split_once('\t')).map(|(text, _)| text);
     for text in plain.filter(|text| !text.contains(|c: char| c.is_ascii_digit() || c == '@')).take(30) {
         let (samples, _) = listen(&tts, text).await;
-        let heard = stt.recognise(&over_the_telephone(&samples)).await.unwrap();
-        let (said, heard) = (bare_words(text), bare_words(&heard));
-        let wrong = edits(&said, &heard);
-        if wrong > 0 {
-            println!("said  {}\nheard {}", said.join(" "), heard.join(" "));
+        let heard = stt.recognise(&through_a_telephone(&samples, tts.sample_rate())).await.unwrap();
+        let between = Errors::between(text, &heard);
+        if between.wrong > 0 {
+            println!("said  {text}\nheard {heard}");
         }
-        errors += wrong;
-        words += said.len();
+        errors.add(between);
     }
-    println!("{errors} of {words} words misheard");
-    assert!(words > 200 && errors * 100 < words * 8, "{errors} of {words} words misheard");
-}
-
-/// 24 kHz to 8 kHz μ-law and on to the recogniser's 16 kHz.
-fn over_the_telephone(samples: &[i16]) -> Arc<[i16]> {
-    const TAPS: isize = 48;
-    let low_pass = |cutoff: f64| -> Vec<f64> {
-        (-TAPS..=TAPS)
-            .map(|at| {
-                let x = std::f64::consts::PI * at as f64;
-                let sinc = if at == 0 { cutoff } else { (x * cutoff).sin() / x };
-                sinc * (0.5 + 0.5 * (x / (TAPS + 1) as f64).cos())
-            })
-            .collect()
-    };
-    let filtered = |input: &[f64], taps: &[f64], at: usize| -> f64 {
-        taps.iter()
-            .enumerate()
-            .filter_map(|(tap, weight)| {
-                let from = at as isize + tap as isize - TAPS;
-                input.get(usize::try_from(from).ok()?).map(|sample| sample * weight)
-            })
-            .sum()
-    };
-    let input: Vec<f64> = samples.iter().map(|sample| f64::from(*sample) / 32_768.0).collect();
-    let taps = low_pass(3_400.0 / 12_000.0);
-    let narrow = (0..input.len()).step_by(3).map(|at| {
-        let sample = filtered(&input, &taps, at).clamp(-1.0, 1.0);
-        let code = (sample.abs() * 255.0).ln_1p() / 256f64.ln() * 127.0;
-        (((code.round() / 127.0) * 256f64.ln()).exp_m1() / 255.0).copysign(sample)
-    });
-    let stuffed: Vec<f64> = narrow.flat_map(|sample| [2.0 * sample, 0.0]).collect();
-    let taps = low_pass(3_600.0 / 8_000.0);
-    (0..stuffed.len()).map(|at| (filtered(&stuffed, &taps, at) * 32_767.0) as i16).collect()
-}
-
-fn bare_words(text: &str) -> Vec<String> {
-    let words = text.to_lowercase().replace('-', " ").replace("tea ", "tee ");
-    words
-        .split_whitespace()
-        .map(|word| word.chars().filter(|c| c.is_alphanumeric() || *c == '\'').collect::<String>())
-        .filter(|word| !word.is_empty())
-        .collect()
-}
-
-/// How many words must be changed, added or left out.
-fn edits(said: &[String], heard: &[String]) -> usize {
-    let mut row: Vec<usize> = (0..=heard.len()).collect();
-    for (at, word) in said.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (column, other) in heard.iter().enumerate() {
-            let change = diagonal + usize::from(word != other);
-            diagonal = row[column + 1];
-            row[column + 1] = change.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[heard.len()]
+    println!("{errors:?}");
+    assert!(errors.said > 200 && errors.wrong * 100 < errors.said * 8, "{errors:?}");
 }

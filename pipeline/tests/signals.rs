@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::{Resampler, resample};
 use voice_pipeline::audio::{SampleRate, ulaw};
 
 const TELEPHONY: u32 = 8_000;
@@ -25,10 +25,8 @@ fn resampler(from: u32, to: u32) -> Resampler {
 }
 
 fn convert(from: u32, to: u32, input: &[i16]) -> Vec<i16> {
-    let (mut resampler, mut out) = (resampler(from, to), Vec::new());
-    resampler.push(input, &mut out);
-    resampler.flush(&mut out);
-    out
+    let [from, to] = [from, to].map(|hz| SampleRate::from_hz(hz).unwrap());
+    resample(input, from, to)
 }
 
 /// A second of a sine.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use voice_pipeline::audio::SampleRate;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::resample;
 use voice_pipeline::audio::ulaw;
 use voice_pipeline::turn::PauseId;
 use voice_pipeline::vendors::VendorError;
@@ -53,10 +53,7 @@ impl Ear {
             AudioFormat::Ulaw => SampleRate::TELEPHONY,
             AudioFormat::Pcm(rate) => rate,
         };
-        let mut resampler = Resampler::new(SampleRate::TELEPHONY, rate);
-        let mut audio = Vec::new();
-        resampler.push(samples, &mut audio);
-        resampler.flush(&mut audio);
+        let audio = resample(samples, SampleRate::TELEPHONY, rate);
         let frame = rate.samples_per_frame();
         let lead_frames = LEAD.as_millis() as usize / 20;
         for (index, part) in audio.chunks(frame).enumerate() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use thiserror::Error;
 use voice_pipeline::audio::SampleRate;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::resample;
 use voice_pipeline::audio::ulaw;
 
 use super::line::Legs;
@@ -71,11 +71,7 @@ pub fn read(path: &Path) -> Result<Vec<i16>, WavError> {
 
 /// Samples of any rate as the phone line carries them.
 pub fn to_line_rate(samples: &[i16], rate: SampleRate) -> Vec<i16> {
-    let mut resampler = Resampler::new(rate, SampleRate::TELEPHONY);
-    let mut line = Vec::new();
-    resampler.push(samples, &mut line);
-    resampler.flush(&mut line);
-    line
+    resample(samples, rate, SampleRate::TELEPHONY)
 }
 
 /// Writes both legs of a call: caller left, agent right, 8 kHz PCM16.

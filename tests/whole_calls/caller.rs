@@ -14,7 +14,7 @@ use voice_engines::weights::testing::weights_or_skip;
 use voice_gateway::phone::speech_activity::voiced_range;
 use voice_gateway::phone::{LiveCall, Phone, PhoneSettings, Waited, wav};
 use voice_pipeline::audio::SampleRate;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::resample;
 use voice_pipeline::time::CallTime;
 use voice_pipeline::vendors::tts::{SpeakRequest, Tts as _, TtsEvent};
 
@@ -61,10 +61,7 @@ impl Engines {
 
     /// The words in a piece of the line.
     pub(crate) async fn understand(&self, line: &[i16]) -> String {
-        let mut resampler = Resampler::new(SampleRate::TELEPHONY, SampleRate::WIDEBAND);
-        let mut audio = Vec::new();
-        resampler.push(line, &mut audio);
-        resampler.flush(&mut audio);
+        let audio = resample(line, SampleRate::TELEPHONY, SampleRate::WIDEBAND);
         self.stt.recognise(&audio).await.unwrap()
     }
 }

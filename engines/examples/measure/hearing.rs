@@ -8,6 +8,7 @@ use voice_engines::tts::HibariTts;
 
 use crate::engines::Engines;
 use crate::human::{self, Clip};
+use crate::telephone::through_a_telephone;
 use crate::words::{self, Errors};
 
 /// Misheard sentences that a list shows.
@@ -76,7 +77,7 @@ pub(crate) async fn of_the_voice(engines: &Engines, sentences: &[&str]) -> Resul
     let mut spoken = Vec::new();
     for sentence in sentences {
         let samples = speak(engines, sentence)?;
-        spoken.push(human::telephone(&samples, engines.voice_rate()));
+        spoken.push(through_a_telephone(&samples, engines.voice_rate()));
     }
     let recognise = async |recogniser: &MoonshineStt| {
         let mut heard = Vec::new();

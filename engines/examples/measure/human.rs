@@ -6,9 +6,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
-use voice_pipeline::audio::resample::Resampler;
-use voice_pipeline::audio::{SampleRate, ulaw};
+use voice_pipeline::audio::SampleRate;
+use voice_pipeline::audio::resample::resample;
 
+use crate::telephone::through_a_telephone;
 use crate::words::words;
 
 /// One professional speaker, 8 kHz (`asterisk-core-sounds-en-wav`, CC-BY-SA-3.0).
@@ -35,12 +36,12 @@ pub(crate) struct Clip {
 impl Clip {
     /// As a recogniser gets it from a studio: 16 kHz.
     pub(crate) fn clean(&self) -> Vec<i16> {
-        resampled(&self.samples, self.rate, SampleRate::WIDEBAND)
+        resample(&self.samples, self.rate, SampleRate::WIDEBAND)
     }
 
     /// As a recogniser gets it from a telephone line: 16 kHz, but 8 kHz and μ-law on the way.
     pub(crate) fn telephone(&self) -> Vec<i16> {
-        telephone(&self.samples, self.rate)
+        through_a_telephone(&self.samples, self.rate)
     }
 
     pub(crate) fn seconds(&self) -> f64 {
@@ -54,20 +55,6 @@ impl Clip {
         let begins = said.starts_with(char::is_uppercase);
         begins && ends == 1 && said.ends_with(['.', '!', '?']) && words(said).len() >= 5
     }
-}
-
-/// Samples as a recogniser gets them from a telephone line.
-pub(crate) fn telephone(samples: &[i16], rate: SampleRate) -> Vec<i16> {
-    let narrow = resampled(samples, rate, SampleRate::TELEPHONY);
-    let carried: Vec<i16> = narrow.into_iter().map(|sample| ulaw::decode(ulaw::encode(sample))).collect();
-    resampled(&carried, SampleRate::TELEPHONY, SampleRate::WIDEBAND)
-}
-
-fn resampled(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i16> {
-    let (mut resampler, mut out) = (Resampler::new(from, to), Vec::new());
-    resampler.push(samples, &mut out);
-    resampler.flush(&mut out);
-    out
 }
 
 /// The speaker's prompts, at most `most` of them, evenly over the alphabet. None when they are not

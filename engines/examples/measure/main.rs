@@ -24,12 +24,15 @@ mod reading;
 mod readings;
 mod sentences;
 mod speeds;
+#[path = "../../tests/support/telephone.rs"]
+mod telephone;
 mod turns;
 mod words;
 
 use calls::Row;
 use engines::Engines;
 use sentences::SENTENCES;
+use telephone::through_a_telephone;
 use voice_engines::tts::HibariTts;
 
 /// How much is measured.
@@ -117,7 +120,7 @@ async fn speech(engines: &Arc<Engines>, prompts: &[human::Clip]) -> Result<Vec<A
             .iter()
             .map(|text| {
                 let samples = engines.voice.synthesize_blocking(text, HibariTts::VOICES[0], 1.0);
-                samples.map(|samples| human::telephone(&samples, engines.voice_rate()).into())
+                samples.map(|samples| through_a_telephone(&samples, engines.voice_rate()).into())
             })
             .collect::<Result<Vec<_>, _>>()
     });

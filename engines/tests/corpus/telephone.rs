@@ -9,13 +9,15 @@ use voice_engines::stt::{MoonshineStt, SttSettings};
 use voice_engines::tts::{HibariTts, TtsSettings};
 use voice_engines::weights::testing::weights_or_skip;
 use voice_engines::weights::{ModelSet, SttModel};
-use voice_pipeline::audio::resample::Resampler;
-use voice_pipeline::audio::{SampleRate, ulaw};
 use voice_pipeline::vendors::tts::Tts as _;
 
 use normalise::Normaliser;
 
 use super::{golf, olive_and_thyme};
+
+#[allow(dead_code, reason = "the engines' own tests use the rest")]
+#[path = "../support/telephone.rs"]
+mod line;
 
 // The gateway's own rules, which are the server's and not the engines'.
 #[path = "../../../src/agent/normalise.rs"]
@@ -61,10 +63,8 @@ impl Telephone {
         let known = self.carried.lock().expect("nobody panicked").get(line).cloned();
         known.unwrap_or_else(|| {
             let spoken = self.voice.synthesize_blocking(line, "heart", 1.0).expect("the voice speaks");
-            let narrow = resampled(&spoken, self.voice.sample_rate(), SampleRate::TELEPHONY);
-            let carried: Vec<i16> = narrow.into_iter().map(|sample| ulaw::decode(ulaw::encode(sample))).collect();
             let mut clip = vec![0; PAUSE_SAMPLES];
-            clip.extend(resampled(&carried, SampleRate::TELEPHONY, SampleRate::WIDEBAND));
+            clip.extend(line::through_a_telephone(&spoken, self.voice.sample_rate()));
             clip.extend([0; PAUSE_SAMPLES]);
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts");
             let text = runtime.block_on(self.recogniser.recognise(&clip)).expect("the recogniser hears");
@@ -79,11 +79,4 @@ fn slips(agent: &str) -> Vec<(String, String)> {
     let rules = agent.get("normalise").and_then(toml::Value::as_array).into_iter().flatten();
     let text = |rule: &toml::Value, key: &str| rule.get(key).and_then(toml::Value::as_str).map(str::to_owned);
     rules.filter_map(|rule| Some((text(rule, "heard")?, text(rule, "means")?))).collect()
-}
-
-fn resampled(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i16> {
-    let (mut resampler, mut out) = (Resampler::new(from, to), Vec::new());
-    resampler.push(samples, &mut out);
-    resampler.flush(&mut out);
-    out
 }

@@ -4,7 +4,8 @@
 //! [`Resampler::flush`] ends an utterance: it gives the tail and makes the stream ready for the
 //! next. The filter's delay is cut off at the front, so after a flush exactly input × ratio samples
 //! came out and sound stands where it stood. [`Resampler::reset`] drops everything half done, so
-//! that a reply cut off by the caller leaves nothing in the next one.
+//! that a reply cut off by the caller leaves nothing in the next one. [`resample`] converts what is there
+//! as a whole.
 //!
 //! Build it once per call and direction: its tables cost more than a second of audio. A block costs
 //! no allocation beyond the growth of `out`. Equal rates pass samples through at once.
@@ -15,6 +16,14 @@ use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 use super::SampleRate;
 
 const FULL_SCALE: f32 = 32_768.0;
+
+/// A whole recording at another rate: input × ratio samples.
+pub fn resample(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i16> {
+    let (mut resampler, mut out) = (Resampler::new(from, to), Vec::new());
+    resampler.push(samples, &mut out);
+    resampler.flush(&mut out);
+    out
+}
 
 /// Changes the sample rate of one mono stream.
 pub struct Resampler(Option<Converter>);
@@ -157,11 +166,7 @@ mod tests {
     }
 
     fn convert(from: u32, to: u32, input: &[i16]) -> Vec<i16> {
-        let mut resampler = Resampler::new(rate(from), rate(to));
-        let mut out = Vec::new();
-        resampler.push(input, &mut out);
-        resampler.flush(&mut out);
-        out
+        resample(input, rate(from), rate(to))
     }
 
     fn rms(samples: &[i16]) -> f64 {

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hound::{SampleFormat, WavReader, WavSpec};
 use thiserror::Error;
-use voice_pipeline::audio::resample::Resampler;
+use voice_pipeline::audio::resample::resample;
 use voice_pipeline::audio::{SampleRate, ulaw};
 
 use super::FRAME_BYTES;
@@ -159,10 +159,7 @@ fn read_clip(path: &Path) -> Result<Vec<u8>, ClipError> {
         return Err(ClipError::Unsupported { path: path.into() });
     };
     let samples: Vec<i16> = file.samples().collect::<Result<_, _>>().map_err(unreadable)?;
-    let mut line = Vec::new();
-    let mut resampler = Resampler::new(rate, SampleRate::TELEPHONY);
-    resampler.push(&samples, &mut line);
-    resampler.flush(&mut line);
+    let line = resample(&samples, rate, SampleRate::TELEPHONY);
     let mut encoded = Vec::new();
     ulaw::encode_into(&line, &mut encoded);
     let speech = without_pauses(&encoded);
