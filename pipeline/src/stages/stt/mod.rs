@@ -88,9 +88,30 @@ struct OpenLine {
     widen: Option<Widen>,
     /// Something that the input had no room for.
     unsent: Option<SttInput>,
-    connected: Option<Instant>,
-    proven: bool,
+    shown: Shown,
     driver: JoinSet<()>,
+}
+
+/// What a line has shown of itself.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    Nothing,
+    Connection {
+        since: Instant,
+    },
+    /// It says what it hears. Not every recogniser has a connection to tell of before.
+    Words {
+        since: Instant,
+    },
+}
+
+impl Shown {
+    fn since(self) -> Option<Instant> {
+        match self {
+            Self::Nothing => None,
+            Self::Connection { since } | Self::Words { since } => Some(since),
+        }
+    }
 }
 
 enum Happened {
@@ -218,12 +239,19 @@ impl Stage {
     /// What an event says about its line.
     fn note(&mut self, event: &SttEvent) {
         let Line::Open(line) = &mut self.line else { return };
-        // Not every recogniser has a connection to tell of.
-        line.connected.get_or_insert_with(Instant::now);
-        if let SttEvent::Connected { took } = *event {
-            self.context.emit(None, EventKind::VendorConnected { stage: "stt", vendor: line.name, took });
-        } else if !std::mem::replace(&mut line.proven, true) {
-            self.chain.succeeded(line.place);
+        let since = line.shown.since().unwrap_or_else(Instant::now);
+        match (line.shown, event) {
+            (shown, SttEvent::Connected { took }) => {
+                if matches!(shown, Shown::Nothing) {
+                    line.shown = Shown::Connection { since };
+                }
+                self.context.emit(None, EventKind::VendorConnected { stage: "stt", vendor: line.name, took: *took });
+            }
+            (Shown::Words { .. }, _) => {}
+            (Shown::Nothing | Shown::Connection { .. }, _) => {
+                line.shown = Shown::Words { since };
+                self.chain.succeeded(line.place);
+            }
         }
     }
 
@@ -234,10 +262,10 @@ impl Stage {
 
     async fn lost(&mut self, error: &VendorError) {
         let Line::Open(line) = &self.line else { return };
-        let (place, name, gave_words) = (line.place, line.name, line.proven);
+        let (place, name, shown) = (line.place, line.name, line.shown);
         self.report(error);
-        let connected_for = line.connected.map(|since| since.elapsed());
-        let lost = Lost { place, error, connected_for, gave_words };
+        let connected_for = shown.since().map(|since| since.elapsed());
+        let lost = Lost { place, error, connected_for, gave_words: matches!(shown, Shown::Words { .. }) };
         let remedy = self.recovery.lost(Instant::now(), &self.chain, &lost, rand::random());
         match remedy {
             Remedy::Open { place: next, at } => {
@@ -284,8 +312,7 @@ impl Stage {
             events: opened.events,
             widen,
             unsent: None,
-            connected: None,
-            proven: false,
+            shown: Shown::Nothing,
             driver,
         }));
     }
