@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::pending;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,9 +48,10 @@ use super::{Phone, PhoneSettings};
 pub struct CallArgs {
     #[command(flatten)]
     script: Script,
-    /// The gateway's voice webhook; or the socket of a media stream itself (ws://, wss://), without a webhook.
-    #[arg(long, default_value = "http://127.0.0.1:8080/twilio/voice")]
-    url: String,
+    /// The gateway's voice webhook; or the socket of a media stream itself (ws://, wss://), without a webhook
+    /// [default: the webhook of the gateway on this machine, at LISTEN_ADDR].
+    #[arg(long)]
+    url: Option<String>,
     /// A parameter for the `start` message, where --url is a socket; may be repeated.
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parse_parameter)]
     parameters: Vec<(String, String)>,
@@ -105,22 +107,30 @@ fn parse_parameter(written: &str) -> Result<(String, String), String> {
 }
 
 impl CallArgs {
+    /// Calls the gateway that listens at `address`, unless another one is named.
+    #[must_use]
+    pub fn or_gateway_at(mut self, address: SocketAddr) -> Self {
+        self.url.get_or_insert_with(|| format!("http://{address}/twilio/voice"));
+        self
+    }
+
     fn settings(&self) -> PhoneSettings {
+        let defaults = PhoneSettings::default();
         PhoneSettings {
-            webhook_url: self.url.clone(),
+            webhook_url: self.url.clone().unwrap_or(defaults.webhook_url),
             stream_parameters: self.parameters.iter().cloned().collect::<BTreeMap<_, _>>(),
             auth_token: self.auth_token.clone(),
             from: self.from.clone(),
             to: self.to.clone(),
             status_url: self.status_url.clone(),
             max_duration: Duration::from_secs(self.max_seconds),
-            ..PhoneSettings::default()
+            ..defaults
         }
     }
 
     /// What clap cannot see.
     fn check(&self) -> anyhow::Result<()> {
-        let is_socket = self.url.starts_with("ws://") || self.url.starts_with("wss://");
+        let is_socket = self.url.as_deref().is_some_and(|url| url.starts_with("ws://") || url.starts_with("wss://"));
         ensure!(is_socket || self.parameters.is_empty(), "--param needs a --url that begins with ws:// or wss://");
         if self.calls > 1 {
             ensure!(!self.script.steps.is_empty(), "--calls needs a script: --say, --wav, --interrupt or --dtmf");

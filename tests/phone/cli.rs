@@ -196,6 +196,23 @@ async fn fails_when_the_call_ends_before_the_script() {
 }
 
 #[tokio::test]
+async fn calls_the_gateway_of_this_machine_unless_another_one_is_named() {
+    let nowhere = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (here, there) = (nowhere(), nowhere());
+    let elsewhere = format!("http://{there}/voice");
+    for (arguments, called) in [
+        (&["call", "--say", "hello"][..], format!("http://{here}/twilio/voice")),
+        (&["call", "--say", "hello", "--url", &elsewhere], elsewhere.clone()),
+    ] {
+        let call = Command::parse_from(arguments).call.or_gateway_at(here);
+        let nothing = Typed::from_pipe(Cursor::new(""));
+        let result = run_to(call, Arc::new(ToneVoice), Arc::new(ToneEar), nothing, Printed::default()).await;
+        let error = format!("{:#}", result.unwrap_err());
+        assert!(error.contains(&format!("no gateway answers at {called}")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn explains_a_refusal_and_a_bad_recording_before_calling() {
     let gateway = FakeGateway::start(TWIML, receptionist).await;
     let (refused, _) = call(&gateway, "/forbidden", &["--say", "hello"]).await;
