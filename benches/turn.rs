@@ -25,10 +25,11 @@ use voice_pipeline::vendors::stt::{AudioFormat, Stt, SttEvent, SttLine};
 use voice_testkit::studio::{Cast, FakeVoice, call_setup, silent_frame};
 use voice_testkit::vendors::{Answer, ScriptedLlm, ScriptedStt, ScriptedTools, ToneTts, brain, ear, mouth};
 
-/// Frames come four times as fast as from a carrier, so that a turn takes a tenth of a second. The
+/// Frames come four times as fast as from a carrier, so that a turn takes a fifth of a second. The
 /// call takes its time from the frames, and the measured span holds hardly one.
 const FRAME_EVERY: Duration = Duration::from_millis(5);
-const SPOKEN_FRAMES: usize = 12;
+/// A sound of 200 ms: one too short for a word would wait for more.
+const SPOKEN_FRAMES: usize = 40;
 /// Frames of silence between a reply and the next words, for what the VAD still has in its ear.
 const QUIET_FRAMES: usize = 10;
 /// A turn that takes longer than this never ends.
