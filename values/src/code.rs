@@ -5,6 +5,7 @@
 //! is a code. A code said without its fixed first letters ("4821", typed on the keypad) gets them from the
 //! annotation.
 
+use crate::alphabet::is_example;
 use crate::number::{cardinal, digit, homophone, is_digits, tens, word_value};
 use crate::words::{Word, text_at};
 
@@ -110,12 +111,15 @@ fn dictated(words: &[Word], at: usize, loose: bool) -> Vec<(String, usize)> {
         here += used;
         if matches!((text_at(words, here), text_at(words, here + 1)), ("as" | "like", "in")) {
             here = (here + 3).min(words.len());
-        } else if text_at(words, here) == "for"
+        } else if matches!(text_at(words, here), "for" | "like")
             && text_at(words, here + 1).len() > 1
             && word_value(text_at(words, here + 1)).is_none()
             && said.to_lowercase().ends_with(|last| text_at(words, here + 1).starts_with(last))
         {
             here += 2;
+        } else if piece.len() == 1 && is_example(text_at(words, here), &piece) {
+            // "G, like golf", without the filler word.
+            here += 1;
         }
         out.push((said.clone(), here));
     }

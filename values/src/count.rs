@@ -8,7 +8,7 @@ use crate::number::{cardinal, homophone, is_pronoun, word_value};
 use crate::time::is_quantity;
 use crate::words::{Word, says, text_at, text_before};
 
-const PEOPLE: [&str; 22] = [
+const PEOPLE: [&str; 25] = [
     "people",
     "person",
     "persons",
@@ -31,14 +31,24 @@ const PEOPLE: [&str; 22] = [
     "ladies",
     "gentlemen",
     "heads",
+    "girls",
+    "boys",
+    "gals",
 ];
+
+/// Whether a number before this word counts heads, whatever the agent calls them.
+pub(crate) fn is_people(word: &str) -> bool {
+    word != "of" && PEOPLE.contains(&word) || matches!(word, "players" | "golfers")
+}
 
 const SOMEBODY: [&str; 11] =
     ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
 
+const SPOUSE: [&str; 4] = ["missus", "wife", "husband", "boyfriend"];
+
 const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
 
-const FAMILY: [&str; 14] = [
+const FAMILY: [&str; 12] = [
     "brother",
     "brothers",
     "sister",
@@ -49,8 +59,6 @@ const FAMILY: [&str; 14] = [
     "daughters",
     "cousin",
     "cousins",
-    "boys",
-    "girls",
     "mates",
     "pals",
 ];
@@ -67,7 +75,8 @@ pub fn count_at(words: &[Word], at: usize, units: &[String], loose: bool) -> Opt
 }
 
 fn party_of_words(words: &[Word], at: usize) -> Option<(u64, usize)> {
-    const PHRASES: [(&[&str], u64); 27] = [
+    const PHRASES: [(&[&str], u64); 28] = [
+        (&["solo"], 1),
         (&["nobody", "else"], 1),
         (&["no", "one", "else"], 1),
         (&["play", "alone"], 1),
@@ -173,6 +182,13 @@ fn companions(words: &[Word], at: usize) -> Option<(u64, usize)> {
         let here = at + used + link;
         let (count, took) = match text_at(words, here) {
             "a" | "another" if text_at(words, here + 1) == "couple" && text_at(words, here + 2) != "of" => (2, 2),
+            "a" if says(words, here + 1, &["couple", "of"]) && is_somebody(text_at(words, here + 3)) => (2, 4),
+            "the" if SPOUSE.contains(&text_at(words, here + 1)) => (1, 2),
+            "her" | "his"
+                if FAMILY.contains(&text_at(words, here + 1)) || SOMEBODY.contains(&text_at(words, here + 1)) =>
+            {
+                (1, 2)
+            }
             "my" | "our" | "the" if word_value(text_at(words, here + 1)).is_some_and(|many| many < 20) => {
                 let many = word_value(text_at(words, here + 1)).unwrap_or(1);
                 let kind = text_at(words, here + 2);
@@ -243,6 +259,13 @@ fn with_unit(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)
     {
         total += more;
         end += took;
+    } else if matches!(text_at(words, end), "plus" | "and")
+        && matches!(text_at(words, end + 1), "me" | "myself" | "i")
+        && is_somebody(text_at(words, end - 1))
+    {
+        // "Two friends plus me".
+        total += 1;
+        end += 2;
     }
     Some((total, end - at))
 }
@@ -260,6 +283,13 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
             2
         }
         ("for", _) => 1,
+        // "Seven fifty with four": nobody "goes with four" people.
+        ("with", _)
+            if !matches!(text_before(words, at), "go" | "going" | "start" | "begin" | "")
+                && cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) =>
+        {
+            1
+        }
         ("only" | "just", _) if cardinal(words, at + 1).is_some_and(|(_, used)| at + 1 + used == words.len()) => 1,
         _ => return None,
     };

@@ -250,7 +250,7 @@ fn weekday_phrase(words: &[Word], at: usize, today: Date) -> Option<(DateWish, u
         let the = usize::from(text_at(words, at + used + link) == "the");
         let (number, took) = ordinal(words, at + used + link + the)?;
         // "Saturday, first thing in the morning".
-        if matches!(text_at(words, at + used + link + the + took), "thing" | "one" | "available" | "slot") {
+        if is_counted(text_at(words, at + used + link + the + took)) {
             return None;
         }
         Some((next_such_weekday(today, number, day), the + took))
@@ -304,6 +304,11 @@ fn calendar_day(words: &[Word], at: usize, today: Date) -> Option<(Option<Date>,
     Some((next_month_day(today, month_number, day), used))
 }
 
+/// Whether an ordinal before this word counts these and is no day: "the eighth green", "the first one".
+fn is_counted(word: &str) -> bool {
+    matches!(word, "thing" | "one" | "available" | "slot" | "green" | "hole" | "tee" | "fairway" | "floor" | "time")
+}
+
 fn is_person(word: &str) -> bool {
     matches!(word, "people" | "persons" | "of" | "guests")
 }
@@ -351,7 +356,7 @@ fn day_of_month(words: &[Word], at: usize, today: Date, loose: bool) -> Option<(
         _ => return None,
     };
     let after = text_at(words, at + the + used);
-    if !(1..=31).contains(&day) || matches!(after, "one" | "am" | "pm" | "oclock" | "people" | "of") {
+    if !(1..=31).contains(&day) || matches!(after, "am" | "pm" | "oclock" | "people" | "of") || is_counted(after) {
         return None;
     }
     Some((named(next_day_of_month(today, day)), the + used))

@@ -25,7 +25,8 @@
 //! does not fit its date, are a choice of two days; "June 31st" is no day at all.
 //!
 //! **Times.** "Noon" and "midday" are 12:00, "midnight" is 00:00; "half past nine" and "half nine" are
-//! 9:30, "quarter to nine" is 8:45. "In the morning", "pm" and the like decide the half of the day. A bare hour is the
+//! 9:30, "quarter to nine" is 8:45. "In the morning", "pm" and the like decide the half of the day. "Half an hour later" counts from
+//! the time that was named before. A bare hour is the
 //! one inside the opening range, if only one of its two readings is; otherwise 7 to 11 are in the morning,
 //! 12 and 1 to 6 in the afternoon, and 7 to 9 are asked back when both readings are inside the range.
 //! `HH:MM` with two digits for the hour, alone in a string, is on the 24 hour clock.
@@ -47,6 +48,7 @@ use crate::words::{Word, find};
 pub use kind::{KindName, UnknownKind, UnreadablePattern};
 pub use read::{Context, read};
 
+mod alphabet;
 pub mod code;
 pub mod count;
 pub mod date;
@@ -55,6 +57,7 @@ pub mod name;
 pub mod number;
 mod plain;
 mod read;
+mod shift;
 mod spelling;
 pub mod time;
 pub mod words;

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use crate::alphabet::spelled_with_examples;
 use crate::date::is_date_word;
 use crate::number::{is_digits, ordinal, word_value};
 use crate::plain::{is_everyday, is_surname_too};
@@ -64,7 +65,11 @@ pub fn name_in(text: &str, words: &[Word], free: &dyn Fn(usize) -> bool, loose: 
     let said = Said { text, words, free: &unspelled };
     // Four letters in a row spell a name, asked for or not.
     let single = |at: &usize| words[*at].text.chars().count() == 1;
-    let spells = spelled.as_ref().is_some_and(|(_, place)| place.clone().filter(single).count() > 3);
+    let spells = spelled.as_ref().is_some_and(|(_, place)| {
+        let singles = place.clone().filter(single).count();
+        let by_examples = spelled_with_examples(words, place.start).is_some();
+        singles > 3 || by_examples || (singles == words.len() && singles > 2)
+    });
     if from.is_none() && !loose && !spells {
         return None;
     }
@@ -121,7 +126,8 @@ impl Said<'_> {
                 words.windows(cue.len()).rposition(|run| run.iter().zip(cue).all(|(word, cue)| word.text == *cue))?;
             let end = at + cue.len();
             let end = end + usize::from(matches!(text_at(words, end), "is" | "mr" | "mrs" | "ms" | "miss" | "mister"));
-            let called = || !only_loose && is_surname_too(text_at(words, end)) && self.is_capital(end);
+            let named = cue.last().is_some_and(|last| last == "name") && end + 1 == words.len();
+            let called = || !only_loose && self.is_capital(end) && (named || is_surname_too(text_at(words, end)));
             (end < words.len() && (is_name_word(text_at(words, end)) || called())).then_some(end)
         });
         ends.max()
@@ -221,7 +227,8 @@ impl Said<'_> {
     fn belongs(&self, start: usize, at: usize) -> bool {
         let word = &self.words[at].text;
         let cued = at > start || matches!(text_before(self.words, start), "is" | "under" | "name" | "names");
-        is_name_word(word) || (cued && is_surname_too(word) && self.is_capital(at))
+        let last = text_before(self.words, start) == "name" && at + 1 == self.words.len();
+        is_name_word(word) || (cued && (last || is_surname_too(word)) && self.is_capital(at))
     }
 
     /// Whether the run is what the sentence is about, not one odd word of a longer sentence.

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use crate::alphabet::spelled_with_examples;
 use crate::code::letter_name;
 use crate::name::is_plain;
 use crate::words::{Word, text_at, text_before};
@@ -15,6 +16,9 @@ const ALIKE: [&str; 5] = ["bcdegptvz", "mn", "fsx", "ajkh", "qu"];
 
 /// The letters spelled from `at` on, in lower case, and the words they took.
 pub(crate) fn spelled_at(text: &str, words: &[Word], at: usize) -> Option<(String, Range<usize>)> {
+    if let Some((letters, used)) = spelled_with_examples(words, at) {
+        return Some((letters, at..at + used));
+    }
     // "With an E" is about one letter.
     let one = |word: &str| matches!(word, "a" | "an");
     if one(text_before(words, at)) || one(text_at(words, at)) && text_before(words, at) == "with" {
@@ -140,10 +144,17 @@ impl Spelling<'_> {
         (short && joins && fits).then(|| word.to_owned())
     }
 
-    /// "kl-e-i-n": written as letters in a row.
+    /// "kl-e-i-n", "prcy-b-y-l": written as letters in a row. The longer the beginning, the more letters have to
+    /// follow.
     fn hyphened(&self, at: usize) -> bool {
-        let [word, next, ..] = self.words.get(at..).unwrap_or_default() else { return false };
-        word.text.len() == 2 && self.text.get(word.end..next.start) == Some("-")
+        let letters = |at: usize| {
+            let [word, next, ..] = self.words.get(at..).unwrap_or_default() else { return false };
+            self.text.get(word.end..next.start) == Some("-") && self.single(at + 1)
+        };
+        let Some(word) = self.words.get(at) else { return false };
+        let begins = !self.text.get(..word.start).is_some_and(|before| before.ends_with('-'));
+        let length = word.text.len();
+        begins && (2..=4).contains(&length) && (0..length - 1).all(|step| letters(at + step))
     }
 
     fn single(&self, at: usize) -> bool {
@@ -189,6 +200,10 @@ mod tests {
             ("No-celler-key-e-l-l-e-r.", "keller"),
             ("No moss mos s.", "moss"),
             ("No claim kl-e-i-n.", "klein"),
+            ("Prcy-b-y-l-s-k-i.", "prcybylski"),
+            ("No pay-dle-p-a-t-e-l.", "patel"),
+            ("Zielinskizz and zebra i-e-l-i-n-s-k-i.", "zielinski"),
+            ("R as in Romeo, U as in uniform, I as an India, Z as in Zulu", "ruiz"),
             ("See H. L.", "chl"),
             ("S em I tee H", "smith"),
         ] {

@@ -10,7 +10,9 @@
 
 use jiff::civil::{Time, time};
 
+use crate::count::is_people;
 use crate::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::shift::shift_at;
 use crate::words::{Word, says, text_at, text_before};
 
 /// The half of the day.
@@ -51,6 +53,8 @@ pub enum TimeWish {
     Part(Time, Time, Half),
     /// The time that was named before.
     Same,
+    /// So many minutes after the time that was named before, or before it where negative.
+    Shift(i32),
     /// Any time will do.
     Any,
 }
@@ -87,8 +91,16 @@ pub fn time_at(words: &[Word], at: usize, loose: bool) -> Option<(TimeWish, usiz
         let the = usize::from(text_at(words, at) == "the");
         says(words, at + the, &["same", "time"]).then_some((TimeWish::Same, the + 2))
     };
-    window(words, at)
+    let last = || {
+        let the = usize::from(text_at(words, at) == "the");
+        let last = says(words, at + the, &["last", "one"]) || says(words, at + the, &["last", "slot"]);
+        (loose && last).then_some((TimeWish::Any, the + 2))
+    };
+    let shift = || shift_at(words, at).map(|(minutes, used)| (TimeWish::Shift(minutes), used));
+    shift()
+        .or_else(|| window(words, at))
         .or_else(|| any_time(words, at))
+        .or_else(last)
         .or_else(same)
         .or_else(|| exact(words, at, loose))
         .or_else(|| part(words, at))
@@ -116,7 +128,7 @@ fn clock(words: &[Word], at: usize, loose: bool) -> Option<(Clock, usize, bool)>
         let (half, more) = half_after(words, at + used);
         return Some((Clock { half, ..clock }, used + more, true));
     }
-    for (name, hour) in [("noon", 12), ("midday", 12), ("midnight", 0)] {
+    for (name, hour) in [("noon", 12), ("noonish", 12), ("midday", 12), ("midnight", 0)] {
         let twelve = usize::from(matches!(text_at(words, at), "twelve" | "12"));
         if text_at(words, at + twelve) == name {
             let half = (hour == 12).then_some(Half::Pm);
@@ -209,8 +221,13 @@ fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
     }
     let word = text_at(words, at);
     // "For a second", "to my wife": no number stands before these.
-    let before_noun = matches!(text_at(words, at + 1), "a" | "an" | "the" | "my" | "me" | "us" | "you" | "it" | "that");
-    let misheard = || if loose && !before_noun { homophone(word) } else { None };
+    let next = text_at(words, at + 1);
+    let before_noun = matches!(next, "a" | "an" | "the" | "my" | "me" | "us" | "you" | "it" | "that" | "know")
+        || crate::date::is_date_word(next);
+    let half = half_after(words, at + 1).0.is_some();
+    // In a long sentence "free" and "to" are themselves.
+    let clear = half || loose && (words.len() <= 4 || minutes(words, at + 1).is_some());
+    let misheard = || if clear && !before_noun { homophone(word) } else { None };
     let hour = word_value(word).filter(|_| word.len() <= 2 || !is_digits(word)).or_else(misheard)?;
     let hour = i8::try_from(hour).ok().filter(|hour| (1..=24).contains(hour))?;
     if hour <= 12
@@ -220,6 +237,11 @@ fn spoken_clock(words: &[Word], at: usize, loose: bool) -> Option<(i8, i8, usize
         let pronoun = used == 2 && text_before(words, at) == "the" && text_at(words, at + 2) == "one";
         if pronoun {
             return Some((hour, minute - 1, 3, true));
+        }
+        // "Ten forty two people" is 10:40 for two.
+        let units = used == 2 && minute > 20 && is_people(text_at(words, at + 3));
+        if units {
+            return Some((hour, minute - minute % 10, used, true));
         }
         return Some((hour, minute, 1 + used, true));
     }
@@ -355,7 +377,9 @@ fn window(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
 
 /// "any time", "whatever you have", "the earliest", "as soon as possible".
 fn any_time(words: &[Word], at: usize) -> Option<(TimeWish, usize)> {
-    const PHRASES: [&[&str]; 34] = [
+    const PHRASES: [&[&str]; 36] = [
+        &["the", "latest"],
+        &["latest"],
         &["whatever", "youve", "got"],
         &["whatever", "you", "can", "do"],
         &["whatevers", "free"],
