@@ -103,7 +103,7 @@ fn fits_from(stems: &[&str], at: usize, key: &[String]) -> Option<usize> {
     let mut here = at;
     for (step, wanted) in key.iter().enumerate() {
         let mut skipped = 0;
-        while step > 0 && skipped < 2 && stems.get(here).is_some_and(|stem| stem != wanted && is_in(BETWEEN, stem)) {
+        while step > 0 && skipped < 3 && stems.get(here).is_some_and(|stem| stem != wanted && is_in(BETWEEN, stem)) {
             here += 1;
             skipped += 1;
         }

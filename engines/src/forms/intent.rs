@@ -129,7 +129,8 @@ pub(crate) fn intent(words: &[Word]) -> Option<Move> {
     MOVE_WORDS.iter().find_map(|(what, phrases)| {
         let hit = phrases.iter().find(|wanted| find(words, wanted).is_some())?;
         let length = hit.len();
-        let vague = length == 1 && hit[0] != "repeat" && hit[0] != "pardon";
+        let apology = hit.last().is_some_and(|last| last == "sorry");
+        let vague = apology || length == 1 && hit[0] != "repeat" && hit[0] != "pardon";
         let room = match what {
             Move::Person | Move::Leave | Move::Abandon | Move::Unknown | Move::Help => 12,
             Move::Repeat if vague => 2,
@@ -168,6 +169,11 @@ pub(crate) fn is_question(words: &[Word]) -> bool {
                 | "hi"
                 | "hello"
                 | "hey"
+                | "good"
+                | "morning"
+                | "afternoon"
+                | "evening"
+                | "please"
                 | "but"
                 | "yes"
                 | "no"
@@ -275,6 +281,7 @@ mod tests {
             ("hello?", Some(Move::Greet)),
             ("sorry I meant four people on the other day", None),
             ("Johnson", None),
+            ("I can't find it anywhere, I'm sorry", Some(Move::Unknown)),
         ] {
             assert_eq!(intent(&words(text)), expected, "{text}");
         }

@@ -118,7 +118,9 @@ pub(crate) fn mentions(
         }
     }
     let named = out.iter().any(|mention| matches!(mention.found, Found::Name(_)));
-    if out.len() > 1
+    // "Three, Lindqvist".
+    let answered = || asked.is_some_and(|asked| asked.kind == Kind::Count) && words.len() < 4;
+    if (out.len() > 1 || (out.len() == 1 && answered()))
         && !named
         && has(fields, |kind| *kind == Kind::Name)
         && let Some((name, span)) = name_at_the_end(text, words, &|at| !claimed[at])

@@ -4,6 +4,7 @@ use super::intent::Move;
 
 /// Agreement.
 pub(super) const YES: &[&str] = &[
+    "sure thing",
     "thats right",
     "thats correct",
     "that is right",
@@ -249,6 +250,7 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
             "once more",
             "one more time",
             "what did you say",
+            "did you say",
             "what was that",
             "what is that again",
             "beg your pardon",
@@ -324,6 +326,8 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
         Move::Abandon,
         &[
             "never mind",
+            "call it off",
+            "scratch that forget it",
             "nevermind",
             "forget it",
             "forget that",
@@ -373,6 +377,8 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
             "dont remember",
             "cant remember",
             "cant find",
+            "cant find it",
+            "cant find it anywhere",
             "lost",
             "threw",
             "dont have that",

@@ -38,6 +38,11 @@ impl Trigger {
         (0..stems.len()).filter_map(|at| self.fits_from(&stems, at, 0)).max().unwrap_or(0)
     }
 
+    /// Whether the trigger knows the word.
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.groups.iter().flatten().flatten().any(|known| known == stem(word))
+    }
+
     fn fits_from(&self, stems: &[&str], at: usize, group: usize) -> Option<usize> {
         let alternatives = self.groups.get(group)?;
         let here = |alternative: &&Vec<String>| {
@@ -56,6 +61,11 @@ impl Trigger {
         });
         fits.max()
     }
+}
+
+/// The score of so many words without another between them.
+pub(crate) const fn of_words(count: usize) -> usize {
+    count * WEIGHT
 }
 
 /// The best score of several triggers.

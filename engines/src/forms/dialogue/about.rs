@@ -7,7 +7,7 @@ use voice_values::words::{Word, find};
 
 use super::super::compile::{Field, Form};
 use super::super::facts::{self, Fact};
-use super::super::intent::Answer;
+use super::super::intent::{Answer, Move};
 use super::super::mentions::{Found, Mention, mentions};
 use super::super::trigger;
 use super::{Dialogue, Prompt, Utterance};
@@ -61,10 +61,12 @@ impl<'a> Dialogue<'a> {
         // "Could I move it to Sunday instead?", asked while a cancellation is read back.
         let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"))
             && self.form().is_some_and(|form| form.fields.iter().all(|field| matches!(field.kind, Kind::Code(_))));
+        let wished = without_what_was_done(&said.words);
         let score = |at: usize, form: &Form| {
             let idle = self.open.is_none() || (instead && self.open != Some(at));
             let idle_score = if idle { trigger::best(&form.idle_triggers, &said.words) } else { 0 };
-            trigger::best(&form.triggers, &said.words).max(idle_score)
+            let words = if form.default { &wished } else { &said.words };
+            trigger::best(&form.triggers, words).max(idle_score)
         };
         let offered = self.book.forms.iter().enumerate().filter(|(_, form)| self.offers_tool(&form.tool));
         let scored = offered.map(|(at, form)| (at, score(at, form))).filter(|(_, score)| *score > 0);
@@ -82,6 +84,12 @@ impl<'a> Dialogue<'a> {
         let words = said.words.iter().enumerate().filter(|(at, _)| !object.contains(at));
         let rest: Vec<Word> = words.map(|(_, word)| word.clone()).collect();
         score(&rest) >= score(&said.words)
+    }
+
+    /// "Forget it, we're not coming", in the middle of a booking, cancels no other one.
+    pub(super) fn gives_up(&self, said: &Utterance<'_>, triggered: usize) -> bool {
+        let faint = || trigger::best(&self.book.forms[triggered].triggers, &said.words) <= trigger::of_words(2);
+        said.intent == Some(Move::Abandon) && self.open.is_some_and(|open| open != triggered) && faint()
     }
 
     /// The form that is meant when nothing is open and the caller gives a code of it: the one that does
@@ -111,6 +119,17 @@ impl<'a> Dialogue<'a> {
         facts::asked_for(self.facts, &said.words, &|at| !claimed(at))
     }
 
+    /// The facts asked for in other words than those that start a form: "do you have anything open tomorrow" wants no
+    /// opening hours.
+    pub(super) fn facts_beside(&self, said: &Utterance<'_>, found: &[Mention], form: Option<usize>) -> Vec<&'a Fact> {
+        let Some(form) = form.map(|form| &self.book.forms[form]) else { return self.facts_for(said, found) };
+        let starts = |word: &Word| form.triggers.iter().any(|trigger| trigger.has(&word.text));
+        let claimed = |at: usize| {
+            said.words.get(at).is_some_and(starts) || found.iter().any(|mention| mention.span.contains(&at))
+        };
+        facts::asked_for(self.facts, &said.words, &|at| !claimed(at))
+    }
+
     /// The argument the caller names without giving a value: "the time is wrong".
     pub(super) fn named_field(&self, said: &Utterance<'_>) -> Option<String> {
         let form = self.form()?;
@@ -127,4 +146,14 @@ impl<'a> Dialogue<'a> {
         let open = !matches!(self.prompt, Prompt::Ask(_)) || disputes;
         (said.words.len() <= 10 && open).then(|| named.name.clone())
     }
+}
+
+/// "I booked a tee time last week and need to cancel it" wants nothing booked.
+fn without_what_was_done(words: &[Word]) -> Vec<Word> {
+    const DONE: [&str; 6] = ["booked", "reserved", "scheduled", "made", "arranged", "got"];
+    const SOMEBODY: [&str; 11] = ["i", "we", "ive", "weve", "have", "had", "already", "he", "she", "they", "just"];
+    let told = |at: usize| {
+        DONE.contains(&words[at].text.as_str()) && at > 0 && SOMEBODY.contains(&words[at - 1].text.as_str())
+    };
+    words.iter().enumerate().filter(|(at, _)| !told(*at)).map(|(_, word)| word.clone()).collect()
 }

@@ -179,6 +179,7 @@ impl<'a> Dialogue<'a> {
                         None => applied.unplaced = true,
                     }
                 }
+                Found::Time(TimeWish::Shift(minutes)) => self.read_shift(form, *minutes, values, &mut applied),
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
                 Found::Count(count) => self.read_count(form, *count, values, &mut applied),
@@ -343,6 +344,23 @@ impl<'a> Dialogue<'a> {
         }
     }
 
+    /// "Half an hour later": than the time that was named, or that of the last deed.
+    fn read_shift(&self, form: &Form, minutes: i32, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        let field = self.target(form, &|kind| *kind == Kind::Time, values);
+        let known = field.and_then(|field| Some((field, self.known_before(field, values)?)));
+        let Some((field, Value::Time(time))) = known else {
+            applied.unplaced = true;
+            return;
+        };
+        match time.checked_add(minutes.minutes()).map(Value::Time) {
+            Ok(time) => match self.refuse(field, &time) {
+                None => Self::put(&field.name, time, values, applied),
+                Some(reason) => applied.notes.push(reason),
+            },
+            Err(_) => applied.unplaced = true,
+        }
+    }
+
     fn read_window(
         &self,
         form: &Form,
@@ -366,7 +384,7 @@ impl<'a> Dialogue<'a> {
                 let opening = range.map_or(Time::MIN, |range| range.0);
                 (Some((*from).max(opening)).filter(|from| *from > Time::MIN), Some(*to))
             }
-            TimeWish::Any | TimeWish::At(_) | TimeWish::Same => (None, None),
+            TimeWish::Any | TimeWish::At(_) | TimeWish::Same | TimeWish::Shift(_) => (None, None),
         });
         let wished = self.target(form, &|kind| *kind == Kind::Time, values).map_or(&field.name, |field| &field.name);
         values.remove(wished);
@@ -377,9 +395,20 @@ impl<'a> Dialogue<'a> {
             applied.unplaced = true;
             return;
         };
-        match self.refuse(field, &Value::Count(count)) {
-            None => Self::put(&field.name, Value::Count(count), values, applied),
-            Some(reason) => applied.notes.push(reason),
+        let Some(reason) = self.refuse(field, &Value::Count(count)) else {
+            return Self::put(&field.name, Value::Count(count), values, applied);
+        };
+        // "Nine would be great", to "how many players", after "some time in the morning".
+        let (from, to) = self.window.unwrap_or_default();
+        let time = self.target(form, &|kind| *kind == Kind::Time, values);
+        let hour = time.zip(Clock::on_the_hour(count)).and_then(|(field, clock)| {
+            let inside = |time: &Time| from.is_none_or(|from| *time >= from) && to.is_none_or(|to| *time <= to);
+            let time = resolve(clock, None, field.range).into_iter().find(inside).map(Value::Time)?;
+            self.refuse(field, &time).is_none().then_some((field, time))
+        });
+        match hour.filter(|_| self.window.is_some()) {
+            Some((field, time)) => Self::put(&field.name, time, values, applied),
+            None => applied.notes.push(reason),
         }
     }
 

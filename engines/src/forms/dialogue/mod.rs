@@ -176,7 +176,7 @@ impl<'a> Dialogue<'a> {
         let is_no = text.trim_end_matches(['.', '!', ',']).eq_ignore_ascii_case("no");
         let text = if noon && is_no { "noon" } else { text };
         let words = without_hesitation(words(text));
-        self.wants_latest = ["latest", "as late as", "last one of the day", "end of the day"]
+        self.wants_latest |= ["latest", "as late as", "last one", "last slot", "end of the day"]
             .iter()
             .any(|late| find(&words, &phrase(late)).is_some());
         let answer = intent::answer(&words);
@@ -286,6 +286,7 @@ impl<'a> Dialogue<'a> {
         }
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_)));
         let triggered = triggered.filter(|form| certain || !self.is_about_a_fact(said, *form));
+        let triggered = triggered.filter(|form| !self.gives_up(said, *form));
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
             Prompt::Offer(offer) => self.pick(said, &found, triggered, &offer),
@@ -351,14 +352,20 @@ impl<'a> Dialogue<'a> {
         if (certain || triggered.is_some() || !found.is_empty())
             && let Some(about) = about
         {
-            let facts = facts.iter().map(|fact| fact.say.clone()).collect::<Vec<_>>();
-            facts
-                .into_iter()
+            let beside = self.facts_beside(said, found, triggered.filter(|_| looks_up));
+            beside
+                .iter()
+                .map(|fact| fact.say.clone())
                 .filter(|_| asks && (triggered.is_some() || answers) || clear && wish)
                 .for_each(|fact| self.say(fact));
             if self.fill(about, found, triggered.is_some()) {
                 return;
             }
+        }
+        if let Some(later) = offers::direction(&said.words).filter(|_| found.is_empty() && triggered.is_none())
+            && self.search_around(later)
+        {
+            return;
         }
         if let Some(field) = self.named_field(said) {
             return self.ask_anew(&field);

@@ -3,12 +3,12 @@
 use jiff::ToSpan as _;
 use voice_values::date::DateWish;
 use voice_values::time::{TimeWish, resolve};
-use voice_values::words::{find, phrase, text_at};
+use voice_values::words::{Word, find, phrase, text_at};
 use voice_values::{Kind, Value};
 
 use super::super::intent::{Answer, Move};
-use super::super::mentions::{Found, Mention};
-use super::{Dialogue, Offer, Utterance};
+use super::super::mentions::{Found, Mention, mentions};
+use super::{Dialogue, Offer, Prompt, Utterance};
 
 /// Values offered at once: more than three cannot be kept in mind.
 pub(super) const MOST_OFFERED: usize = 3;
@@ -75,8 +75,9 @@ impl Dialogue<'_> {
             .iter()
             .any(|mention| !matches!(mention.found, Found::Number(_) | Found::Time(TimeWish::Any) | Found::Name(_)));
         let named = !found.is_empty() && found.iter().all(|mention| matches!(mention.found, Found::Name(_)));
-        if named && triggered.is_none() && picked(said, offer).is_none() {
-            self.note_name(found, offer);
+        let named = if named { Some(found.to_vec()) } else { self.bare_name(said, found, offer) };
+        if let Some(named) = named.filter(|_| triggered.is_none() && picked(said, offer).is_none()) {
+            self.note_name(&named, offer);
             self.say(offer.question.clone());
             return true;
         }
@@ -91,7 +92,7 @@ impl Dialogue<'_> {
             Some(Pick::One(at)) => self.take(offer, offer.options[at].clone()),
             _ => match said.answer {
                 Answer::Yes if offer.options.len() == 1 => self.take(offer, offer.options[0].clone()),
-                Answer::Yes => self.say(offer.question.clone()),
+                Answer::Yes => self.narrow(offer),
                 Answer::No if !matches!(said.intent, Some(Move::Leave | Move::Abandon)) => {
                     let name = offer.none_ask.clone();
                     self.ask_anew(&name);
@@ -100,6 +101,28 @@ impl Dialogue<'_> {
             },
         }
         true
+    }
+
+    /// "Yes", to "which would you like?": the first is asked for by itself.
+    fn narrow(&mut self, offer: &Offer) {
+        let Some((name, value)) = offer.options.first().cloned() else { return };
+        let Some(field) = self.book.forms[offer.form].field(&name).or_else(|| self.field(&name)) else { return };
+        let question = format!("Shall we say {}?", self.spoken_value(field, &value, None));
+        self.say(question.clone());
+        self.prompt = Prompt::Offer(Offer { options: vec![(name, value)], question, ..offer.clone() });
+    }
+
+    /// "What about a little later?", when a time was chosen already: what lies beyond it is looked up.
+    pub(super) fn search_around(&mut self, later: bool) -> bool {
+        let Some(form) = self.open else { return false };
+        let chosen = self.book.forms[form].fields.iter().find_map(|field| {
+            let time = self.values.get(&field.name).filter(|_| field.search.is_some())?;
+            Some((field.name.clone(), time.clone()))
+        });
+        let Some(chosen) = chosen else { return false };
+        let none_ask = chosen.0.clone();
+        let offer = Offer { options: vec![chosen], all: Vec::new(), form, question: String::new(), none_ask };
+        self.search_beyond(&offer, later)
     }
 
     /// The option, or another possible value, that the caller named.
@@ -143,6 +166,15 @@ impl Dialogue<'_> {
         })
     }
 
+    /// "Robinson", to "which would you like?".
+    fn bare_name(&self, said: &Utterance<'_>, found: &[Mention], offer: &Offer) -> Option<Vec<Mention>> {
+        let silent =
+            found.is_empty() && said.answer == Answer::Neither && said.intent.is_none() && said.words.len() < 4;
+        let name = self.book.forms[offer.form].fields.iter().find(|field| silent && field.kind == Kind::Name)?;
+        let named = mentions(said.text, &said.words, &[name], Some(name), self.today());
+        (!named.is_empty()).then_some(named)
+    }
+
     /// "Nine twenty, under Vega".
     fn note_name(&mut self, found: &[Mention], offer: &Offer) {
         let name = found.iter().find_map(|mention| match &mention.found {
@@ -159,6 +191,7 @@ impl Dialogue<'_> {
         // A day that was picked leaves "in the afternoon" as it was said.
         if matches!(value, Value::Time(_)) {
             self.window = None;
+            self.wants_latest = false;
         }
         self.values.insert(name.clone(), value);
         self.open = Some(offer.form);
@@ -230,32 +263,10 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
     if said.words.len() > 12 {
         return None;
     }
-    if says(&[
-        "anything later",
-        "something later",
-        "any later",
-        "later than",
-        "a bit later",
-        "what else",
-        "anything else",
-        "something else",
-        "more times",
-        "other times",
-        "others",
-        "little later",
-    ]) {
-        return Some(Pick::Later);
-    }
-    if says(&[
-        "anything earlier",
-        "something earlier",
-        "any earlier",
-        "earlier than",
-        "a bit earlier",
-        "little earlier",
-        "anything sooner",
-    ]) {
-        return Some(Pick::Earlier);
+    match direction(&said.words) {
+        Some(true) => return Some(Pick::Later),
+        Some(false) => return Some(Pick::Earlier),
+        None => {}
     }
     if says(&[
         "first",
@@ -292,4 +303,38 @@ fn picked(said: &Utterance<'_>, offer: &Offer) -> Option<Pick> {
         "later" => Some(Pick::Later),
         _ => None,
     }
+}
+
+/// Whether something later is wanted than what was named or offered, or something earlier.
+pub(super) fn direction(words: &[Word]) -> Option<bool> {
+    const LATER: [&str; 15] = [
+        "too early",
+        "anything later",
+        "something later",
+        "any later",
+        "later than",
+        "a bit later",
+        "what else",
+        "anything else",
+        "something else",
+        "more times",
+        "other times",
+        "others",
+        "little later",
+        "a later time",
+        "later in the day",
+    ];
+    const EARLIER: [&str; 9] = [
+        "too late",
+        "anything earlier",
+        "something earlier",
+        "any earlier",
+        "earlier than",
+        "a bit earlier",
+        "little earlier",
+        "anything sooner",
+        "an earlier time",
+    ];
+    let says = |wanted: &[&str]| wanted.iter().any(|wanted| find(words, &phrase(wanted)).is_some());
+    if says(&LATER) { Some(true) } else { says(&EARLIER).then_some(false) }
 }

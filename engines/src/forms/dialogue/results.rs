@@ -135,7 +135,9 @@ impl<'a> Dialogue<'a> {
             let json = offering.value.as_ref().map_or(Some(entry), |key| entry.get(key))?;
             Value::from_json(&field.kind, json)
         };
-        let all: Vec<Value> = entries.filter_map(entry).collect();
+        let is_today = self.values.values().any(|value| *value == Value::Date(self.today()));
+        let gone = |value: &Value| matches!(value, Value::Time(time) if is_today && *time <= self.now.time());
+        let all: Vec<Value> = entries.filter_map(entry).filter(|value| !gone(value)).collect();
         let wish = self.values.remove(&offering.fills);
         let from_search = form.offer.as_ref().is_some_and(|own| std::ptr::eq(own, offering));
         if all.is_empty() {

@@ -76,6 +76,7 @@ impl Dialogue<'_> {
     pub(super) fn forget(&mut self) {
         self.values = self.settled.clone();
         self.window = None;
+        self.wants_latest = false;
         self.open = None;
     }
 
