@@ -10,7 +10,7 @@
 //! - a question once answered is not asked again, unless the caller takes the answer back;
 //! - what is not understood costs one question, two differently worded tries, and then a person is offered.
 //!
-//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`, `bounds`),
+//! Here: the moves of a conversation. Elsewhere: what an utterance is about (`about`), values (`fill`, `moments`, `bounds`),
 //! questions and read-backs (`next`), questions in others' words (`follow`), what is no answer
 //! at all (`small_talk`), tool results (`results`), and picking from a list (`offers`).
 
@@ -31,6 +31,7 @@ mod about;
 mod bounds;
 mod fill;
 mod follow;
+mod moments;
 mod next;
 mod offers;
 mod results;
