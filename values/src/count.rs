@@ -41,8 +41,8 @@ pub(crate) fn is_people(word: &str) -> bool {
     word != "of" && PEOPLE.contains(&word) || matches!(word, "players" | "golfers")
 }
 
-const SOMEBODY: [&str; 11] =
-    ["friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
+const SOMEBODY: [&str; 12] =
+    ["guy", "friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
 
 const SPOUSE: [&str; 4] = ["missus", "wife", "husband", "boyfriend"];
 
@@ -167,7 +167,8 @@ pub fn is_company(words: &[Word], at: usize) -> bool {
     text_at(words, at) == "with"
 }
 
-fn is_somebody(word: &str) -> bool {
+/// Whether the word names a person or persons.
+pub fn is_somebody(word: &str) -> bool {
     SOMEBODY.contains(&word)
         || OTHERS.contains(&word)
         || (PEOPLE.contains(&word) && word != "of")
@@ -276,6 +277,7 @@ fn cued(words: &[Word], at: usize, units: &[String]) -> Option<(u64, usize)> {
         ("party" | "group" | "table" | "team", "of" | "for") | ("there", "are" | "is" | "will") | ("therell", "be") => {
             2
         }
+        ("were" | "are", "going") if says(words, at + 2, &["to", "be"]) && cardinal(words, at + 4).is_some() => 4,
         ("therere" | "theres" | "were", _) if cardinal(words, at + 1).is_some() => 1,
         ("were" | "are", "actually" | "now" | "only" | "just" | "about" | "going")
             if cardinal(words, at + 2).is_some() =>

@@ -8,6 +8,8 @@
 //! The phrases of annotations and of this module's own word lists go through the same reading, so both
 //! sides always agree. At most [`MOST_WORDS`] words are read: nobody says more in one breath.
 
+use crate::number::{TENS, UNITS};
+
 /// Words read of one utterance; the rest is ignored.
 pub const MOST_WORDS: usize = 300;
 
@@ -62,7 +64,9 @@ pub fn words(text: &str) -> Vec<Word> {
             out.extend([would("we"), would("would")]);
             continue;
         }
-        push_split(&mut out, spelled, start, end);
+        // "Seven's good".
+        let number = spelled.strip_suffix('s').filter(|stem| shortened && is_number_name(stem)).map(str::to_owned);
+        push_split(&mut out, number.unwrap_or(spelled), start, end);
         join_old_spelling(&mut out, text);
     }
     out
@@ -93,6 +97,10 @@ pub fn without_hesitation(words: Vec<Word>) -> Vec<Word> {
         }
     }
     out
+}
+
+fn is_number_name(word: &str) -> bool {
+    !word.is_empty() && (UNITS.contains(&word) || TENS.contains(&word))
 }
 
 fn hesitates(word: &str) -> bool {

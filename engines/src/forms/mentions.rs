@@ -6,7 +6,7 @@
 
 use jiff::civil::Date;
 use voice_values::code::{CodeShape, almost_code, code_at, international, phone_at};
-use voice_values::count::{count_at, is_company};
+use voice_values::count::{count_at, is_company, is_somebody};
 use voice_values::date::{DateWish, date_at};
 use voice_values::name::{is_plain, name_at_the_end, name_in};
 use voice_values::number::{cardinal, is_pronoun};
@@ -100,7 +100,7 @@ pub(crate) fn mentions(
         }
     }
     for at in 0..words.len() {
-        if claimed[at] || is_pronoun(words, at) || is_quantity(words, at + 1) {
+        if claimed[at] || is_pronoun(words, at) || is_quantity(words, at + 1) || is_somebody(text_at(words, at + 1)) {
             continue;
         }
         if let Some((value, used)) = cardinal(words, at).filter(|_| !matches!(text_before(words, at), "not" | "the")) {
@@ -270,7 +270,24 @@ pub(crate) fn drop_what_is_changed(words: &[Word], mentions: &mut Vec<Mention>) 
         let is_old = matches!(before, "my" | "our") || ((linked || lead == 1) && NOUNS.contains(&noun));
         is_old && matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_)))
     };
-    mentions.retain(|mention| !old(mention));
+    let told = what_is_booked(words);
+    mentions.retain(|mention| !old(mention) && !told.contains(&mention.span.start));
+}
+
+/// "We have a booking tomorrow for four, but …": the words that tell what there is already.
+fn what_is_booked(words: &[Word]) -> std::ops::Range<usize> {
+    const HAVING: [&str; 8] = ["have", "ive", "weve", "got", "made", "booked", "had", "reserved"];
+    const NOUNS: [&str; 5] = ["reservation", "booking", "time", "table", "appointment"];
+    const TURNS: [&str; 18] = [
+        "and", "but", "can", "could", "need", "want", "wanted", "id", "wed", "like", "so", "change", "move", "make",
+        "switch", "cancel", "is", "if",
+    ];
+    let verb = words.iter().position(|word| HAVING.contains(&word.text.as_str()));
+    let noun =
+        verb.and_then(|verb| (verb + 1..words.len().min(verb + 5)).find(|at| NOUNS.contains(&text_at(words, *at))));
+    let Some(noun) = noun else { return 0..0 };
+    let turn = (noun + 1..words.len()).find(|at| TURNS.contains(&text_at(words, *at)));
+    noun + 1..turn.unwrap_or(words.len())
 }
 
 /// "From Saturday to Sunday": the first of two of a kind is where the caller comes from.

@@ -193,6 +193,7 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
     (
         Move::Leave,
         &[
+            "wrong number",
             "goodbye",
             "good bye",
             "bye",

@@ -83,7 +83,9 @@ impl<'a> Dialogue<'a> {
         let score = |words: &[Word]| trigger::best(&form.triggers, words);
         let words = said.words.iter().enumerate().filter(|(at, _)| !object.contains(at));
         let rest: Vec<Word> = words.map(|(_, word)| word.clone()).collect();
-        score(&rest) >= score(&said.words)
+        // "Cancel my booking and get a refund" wants more than the refund.
+        let beside = said.words[..object.start].iter().rev().take(3).any(|word| word.text == "and");
+        score(&rest) >= score(&said.words) && !beside
     }
 
     /// "Forget it, we're not coming", in the middle of a booking, cancels no other one.

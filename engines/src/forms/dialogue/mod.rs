@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use jiff::Zoned;
 use jiff::civil::Time;
 use serde_json::Value as Json;
+use voice_values::name::is_plain;
 use voice_values::words::{Word, find, phrase, text_at, without_hesitation, words};
 use voice_values::{Kind, Value};
 
@@ -288,6 +289,13 @@ impl<'a> Dialogue<'a> {
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_)));
         let triggered = triggered.filter(|form| certain || !self.is_about_a_fact(said, *form));
         let triggered = triggered.filter(|form| !self.gives_up(said, *form));
+        // "Thanks a lot, see you Friday" changes nothing.
+        if said.intent == Some(Move::Leave)
+            && triggered.is_none()
+            && self.form().map_or_else(|| only_a_day(&found), |form| self.known_again(form, &found))
+        {
+            found.clear();
+        }
         let handled = match self.prompt.clone() {
             Prompt::Confirm => self.confirm(said, &found, triggered),
             Prompt::Offer(offer) => self.pick(said, &found, triggered, &offer),
@@ -350,8 +358,9 @@ impl<'a> Dialogue<'a> {
         if let Some(deed) = self.recalled(said).filter(|_| silent || asks) {
             return self.say_and_ask(deed);
         }
+        let stray = asks && values == 1 && triggered.is_none() && self.form().is_none() && is_odd(said, found);
         if (certain || triggered.is_some() || !found.is_empty())
-            && let Some(about) = about
+            && let Some(about) = about.filter(|_| !stray)
         {
             let beside = self.facts_beside(said, found, triggered.filter(|_| looks_up));
             beside
@@ -427,4 +436,15 @@ impl<'a> Dialogue<'a> {
         }
         true
     }
+}
+
+fn only_a_day(found: &[Mention]) -> bool {
+    found.iter().all(|mention| matches!(mention.found, Found::Date(_)))
+}
+
+/// Whether a question has words that nothing here knows: "is there a frost delay tomorrow?"
+fn is_odd(said: &Utterance<'_>, found: &[Mention]) -> bool {
+    let unknown =
+        |(at, word): (usize, &Word)| !is_plain(&word.text) && !found.iter().any(|mention| mention.span.contains(&at));
+    said.words.iter().enumerate().any(unknown)
 }
