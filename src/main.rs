@@ -55,11 +55,17 @@ fn main() -> ExitCode {
             eprintln!("{errors}");
             ExitCode::from(EXIT_USAGE)
         }
+        // Whoever reads the output has seen enough of it.
+        Err(error) if is_closed_pipe(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     })
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// The pages are printed without reading the settings: whoever has a wrong one needs them most.

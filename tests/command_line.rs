@@ -51,6 +51,19 @@ fn the_pages_in_docs_are_what_the_program_prints_even_with_wrong_settings() {
 }
 
 #[test]
+fn whoever_stops_reading_ends_the_output_without_a_word() {
+    for arguments in [&["settings"][..], &["models", "list"], &["check", "--offline"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voice-gateway"));
+        command.args(arguments).env_clear().env("MODELS_DIR", "/nowhere");
+        // Nobody holds the other end any more.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = command.stdout(writer).output().unwrap();
+        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(1), ""), "{arguments:?}");
+    }
+}
+
+#[test]
 fn help_names_every_subcommand() {
     let help = run(&["--help"], &[]);
     assert!(help.status.success());

@@ -1,5 +1,6 @@
 //! `models`: what of the engines' weights is there, and getting the rest.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -32,13 +33,15 @@ pub(crate) fn run(task: Task, config: &Config) -> anyhow::Result<ExitCode> {
         }
         Task::Verify => weights.verify(set)?,
     };
-    println!("{}", weights.folder().display());
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", weights.folder().display())?;
     for status in &files {
-        println!("{}", line_of(status));
+        writeln!(out, "{}", line_of(status))?;
     }
     let complete = files.iter().all(|status| matches!(status.state, FileState::Verified | FileState::Unverified));
     if !complete {
-        println!("\nfetch the rest with: voice-gateway models fetch\nor by hand:\n{}", weights.fetch_command(set));
+        let by_hand = weights.fetch_command(set);
+        writeln!(out, "\nfetch the rest with: voice-gateway models fetch\nor by hand:\n{by_hand}")?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -114,7 +114,7 @@ async fn look(
     let weights = weights.context("looking at the weights broke down")?;
 
     let mut findings = Findings::default();
-    settings::judge(&survey, &settings::EventsFile::of(&config.observability.events), &mut findings);
+    settings::judge(&survey, &settings::Places::of(config), &mut findings);
     agents::judge(config, agents, &planned, &mut findings);
     weights::judge(weights.as_ref(), &mut findings);
     judge_backend(&survey, agents, &mut findings);

@@ -1,8 +1,10 @@
 //! The settings: everything `serve` would refuse, and what it warns of.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use voice_gateway::config::{EventsTarget, Problem, Survey};
+use rustix::fs::Access;
+use voice_gateway::config::{Config, EventsTarget, Problem, Survey};
 
 use super::finding::{Area, Findings};
 
@@ -17,38 +19,74 @@ const BUT: &str = ", but ";
 /// How a warning of a name that nobody reads begins.
 const NO_SETTING: &str = "is not a setting";
 
-/// Where call events are to be written.
+/// Where something is to be written, looked at without writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum EventsFile {
-    /// Nowhere, or to standard output.
+pub(super) enum Place {
+    /// Nowhere on a disk.
     None,
-    /// Into a file that can be written, or made.
+    /// Into a file or a folder that can be written, or made.
     Writable(PathBuf),
-    /// Into a file that cannot.
+    /// Into one that cannot.
     Unwritable(PathBuf, String),
 }
 
-impl EventsFile {
-    /// Looks at the file without making it.
-    pub(super) fn of(target: &EventsTarget) -> Self {
+impl Place {
+    /// Of call events: a file in a folder that is there.
+    pub(super) fn of_events(target: &EventsTarget) -> Self {
         let EventsTarget::File(path) = target else { return Self::None };
-        let opened = match path.symlink_metadata() {
-            Ok(_) => std::fs::File::options().append(true).open(path).map(drop),
-            Err(_) => folder_of(path).metadata().and_then(|found| match found.is_dir() {
-                true if found.permissions().readonly() => Err(std::io::ErrorKind::PermissionDenied.into()),
-                true => Ok(()),
-                false => Err(std::io::ErrorKind::NotADirectory.into()),
-            }),
-        };
-        match opened {
-            Ok(()) => Self::Writable(path.clone()),
-            Err(error) => Self::Unwritable(path.clone(), error.to_string()),
+        Self::judged(
+            path,
+            match path.symlink_metadata() {
+                Ok(_) => std::fs::File::options().append(true).open(path).map(drop),
+                Err(_) => may_write_into(folder_of(path)),
+            },
+        )
+    }
+
+    /// Of recordings: a folder that is there, or that can be made.
+    pub(super) fn of_recordings(folder: Option<&Path>) -> Self {
+        let Some(folder) = folder else { return Self::None };
+        let there =
+            std::iter::successors(Some(folder), |folder| Some(folder_of(folder)).filter(|above| above != folder));
+        let nearest = there.into_iter().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+        Self::judged(folder, may_write_into(nearest))
+    }
+
+    fn judged(path: &Path, outcome: io::Result<()>) -> Self {
+        match outcome {
+            Ok(()) => Self::Writable(path.into()),
+            Err(error) => Self::Unwritable(path.into(), error.to_string()),
+        }
+    }
+
+    fn judge(&self, setting: &str, remedy: &str, findings: &mut Findings) {
+        match self {
+            Self::None => {}
+            Self::Writable(path) => findings.fine(Area::Settings, format!("{setting} go into {}", path.display())),
+            Self::Unwritable(path, why) => findings.object(
+                Area::Settings,
+                format!("{setting} is {}, which cannot be written: {why}", path.display()),
+                remedy,
+            ),
         }
     }
 }
 
+/// Whether this user may make files in a folder.
+fn may_write_into(folder: &Path) -> io::Result<()> {
+    if !folder.metadata()?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+/// The folder a path is in; of a bare name, and of the root, itself as far as that goes.
 fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
 }
 
 /// What to do about a problem, from the words that say what is wrong.
@@ -70,7 +108,22 @@ fn remedy(problem: &Problem) -> String {
     }
 }
 
-pub(super) fn judge(survey: &Survey, events: &EventsFile, findings: &mut Findings) {
+/// Where the settings have something written.
+pub(super) struct Places {
+    events: Place,
+    recordings: Place,
+}
+
+impl Places {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            events: Place::of_events(&config.observability.events),
+            recordings: Place::of_recordings(config.recordings.folder.as_deref()),
+        }
+    }
+}
+
+pub(super) fn judge(survey: &Survey, places: &Places, findings: &mut Findings) {
     for problem in &survey.problems {
         findings.object(Area::Settings, problem.to_string(), remedy(problem));
     }
@@ -81,29 +134,20 @@ pub(super) fn judge(survey: &Survey, events: &EventsFile, findings: &mut Finding
     if survey.problems.is_empty() {
         findings.fine(Area::Settings, "every setting can be used");
     }
-    match events {
-        EventsFile::None => {}
-        EventsFile::Writable(path) => findings.fine(Area::Settings, format!("EVENTS go into {}", path.display())),
-        EventsFile::Unwritable(path, why) => findings.object(
-            Area::Settings,
-            format!("EVENTS is {}, which cannot be opened: {why}", path.display()),
-            "name a file in a folder that exists and that this user may write into",
-        ),
-    }
+    places.events.judge("EVENTS", "name a file in a folder that exists and that this user may write into", findings);
+    places.recordings.judge("RECORDINGS_DIR", "name a folder that this user may write into", findings);
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use voice_gateway::config::Config;
-
     use super::*;
 
     fn judged(settings: &[(&'static str, &'static str)]) -> Findings {
         let survey = Config::survey(&settings.iter().copied().collect::<BTreeMap<_, _>>());
         let mut findings = Findings::default();
-        judge(&survey, &EventsFile::of(&survey.config.observability.events), &mut findings);
+        judge(&survey, &Places::of(&survey.config), &mut findings);
         findings
     }
 
@@ -138,12 +182,26 @@ mod tests {
     fn a_file_for_events_is_looked_at_and_not_made() {
         let folder = tempfile::tempdir().unwrap();
         let target = |name: &str| EventsTarget::File(folder.path().join(name));
-        assert!(matches!(EventsFile::of(&target("calls.jsonl")), EventsFile::Writable(_)));
+        assert!(matches!(Place::of_events(&target("calls.jsonl")), Place::Writable(_)));
         assert!(!folder.path().join("calls.jsonl").exists());
-        assert!(matches!(EventsFile::of(&target("nowhere/calls.jsonl")), EventsFile::Unwritable(..)));
+        assert!(matches!(Place::of_events(&target("nowhere/calls.jsonl")), Place::Unwritable(..)));
         std::fs::create_dir(folder.path().join("folder")).unwrap();
-        assert!(matches!(EventsFile::of(&target("folder")), EventsFile::Unwritable(..)));
-        assert_eq!(EventsFile::of(&EventsTarget::Stdout), EventsFile::None);
+        assert!(matches!(Place::of_events(&target("folder")), Place::Unwritable(..)));
+        assert_eq!(Place::of_events(&EventsTarget::Stdout), Place::None);
         assert_eq!(judged(&[("EVENTS", "/no/such/folder/calls.jsonl")]).exit_code(), 64);
+    }
+
+    #[test]
+    fn a_folder_for_recordings_may_still_have_to_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| Place::of_recordings(Some(&folder.path().join(name)));
+        assert!(matches!(place("of/november"), Place::Writable(_)));
+        assert!(!folder.path().join("of").exists());
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(matches!(place("file"), Place::Unwritable(..)));
+        assert!(matches!(place("file/november"), Place::Unwritable(..)));
+        assert!(matches!(Place::of_recordings(Some(Path::new("recordings"))), Place::Writable(_)));
+        assert_eq!(Place::of_recordings(None), Place::None);
+        assert_eq!(judged(&[("RECORDINGS_DIR", "/dev/null/recordings")]).exit_code(), 64);
     }
 }
