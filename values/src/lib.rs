@@ -36,7 +36,8 @@
 //! the shape wants it. Fixed first letters that were left out or misheard are put in. **Phone numbers** are 7 to 15 digits; one
 //! without a country code gets the agent's, without the national zero.
 //!
-//! **Counts** are of people or of the agent's own units: "me and my wife" is 2, "a foursome" 4. **Names**
+//! **Counts** are of people or of the agent's own units: "me and my wife" is 2, "a foursome" 4; "one more player" counts
+//! from what was booked. **Names**
 //! are what is left behind a cue ("it's under …") or, loosely, when everyday words are taken away; spelled letters win over
 //! the word before them.
 
@@ -53,6 +54,7 @@ pub mod code;
 pub mod count;
 pub mod date;
 mod kind;
+pub mod more_or_less;
 pub mod name;
 pub mod number;
 mod plain;

@@ -190,6 +190,7 @@ pub fn is_quantity(words: &[Word], after: usize) -> bool {
                     | "percent"
                     | "more"
                     | "dollar"
+                    | "tee"
                     | "hour"
             ))
 }

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use voice_values::code::{CodeShape, almost_code, code_at, international, phone_at};
 use voice_values::count::{count_at, is_company, is_somebody};
 use voice_values::date::{DateWish, date_at};
+use voice_values::more_or_less::count_shift_at;
 use voice_values::name::{is_plain, name_at_the_end, name_in};
 use voice_values::number::{cardinal, is_pronoun};
 use voice_values::time::{TimeWish, is_quantity, time_at};
@@ -22,6 +23,8 @@ pub(crate) enum Found {
     Date(DateWish),
     Time(TimeWish),
     Count(u64),
+    /// So many more than before, or fewer.
+    CountShift(i64),
     /// One of two: "three or four".
     Counts(u64, u64),
     Code(String),
@@ -173,6 +176,8 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
     }
     if has(fields, |kind| *kind == Kind::Count) {
         offer(count(words, at, fields, false));
+        let shift = count_shift_at(words, at, &units(fields)).filter(|_| !is_company(words, at.saturating_sub(1)));
+        offer(shift.map(|(change, used)| (Found::CountShift(change), used)));
     }
     for field in fields {
         let asked = asked.is_some_and(|asked| asked.name == field.name);
@@ -200,9 +205,12 @@ fn longest(words: &[Word], at: usize, fields: &[&Field], asked: Option<&Field>, 
     best
 }
 
+fn units(fields: &[&Field]) -> Vec<String> {
+    fields.iter().flat_map(|field| field.units.iter().cloned()).collect()
+}
+
 fn count(words: &[Word], at: usize, fields: &[&Field], loose: bool) -> Option<(Found, usize)> {
-    let units: Vec<String> = fields.iter().flat_map(|field| field.units.iter().cloned()).collect();
-    count_at(words, at, &units, loose).map(|(count, used)| (Found::Count(count), used))
+    count_at(words, at, &units(fields), loose).map(|(count, used)| (Found::Count(count), used))
 }
 
 /// "A T 2 0 4 …": what a recogniser makes of "uh" is no part of the code behind it.
@@ -271,7 +279,11 @@ pub(crate) fn drop_what_is_changed(words: &[Word], mentions: &mut Vec<Mention>) 
         is_old && matches!(mention.found, Found::Date(_) | Found::Time(TimeWish::At(_)))
     };
     let told = what_is_booked(words);
-    mentions.retain(|mention| !old(mention) && !told.contains(&mention.span.start));
+    let tells = |mention: &Mention| {
+        let of_booking = !matches!(mention.found, Found::Code(_) | Found::NoCode(_) | Found::Name(_) | Found::Phone(_));
+        of_booking && told.contains(&mention.span.start)
+    };
+    mentions.retain(|mention| !old(mention) && !tells(mention));
 }
 
 /// "We have a booking tomorrow for four, but …": the words that tell what there is already.

@@ -194,6 +194,8 @@ pub(super) const MOVES: &[(Move, &[&str])] = &[
         Move::Leave,
         &[
             "wrong number",
+            "by accident",
+            "by mistake",
             "goodbye",
             "good bye",
             "bye",

@@ -92,10 +92,10 @@ pub(crate) fn markdown(tallies: &[Tally]) -> String {
          \n\
          <!-- Written by `cargo run -p voice-engines --example corpus_report > docs/FORMS.md`. -->\n\
          \n\
-         The scripted agent is measured on a [corpus](../engines/corpus/README.md) of what callers say to the golf agent: single\n\
-         lines in a situation, and whole calls by a caller with a goal who answers what the agent says, corrects a wrong\n\
-         read-back, asks in between and changes their mind. Rules were written by reading the development half only; the\n\
-         held-out half shares no wording with it. Over audio, every line of the caller goes through the local voice, 8 kHz\n\
+         The scripted agent is measured on a [corpus](../engines/corpus/README.md) of what callers say to the golf agent and to the\n\
+         restaurant's: single lines in a situation, and whole calls by a caller with a goal who answers what the agent\n\
+         says, corrects a wrong read-back, asks in between and changes their mind. Rules were written by reading the\n\
+         development half only; the held-out half shares no wording with it, and only its figures are read. Over audio, every line of the caller goes through the local voice, 8 kHz\n\
          μ-law, the local recogniser (Moonshine tiny) and the agent's list of the recogniser's slips.\n\
          \n\
          A call is right when the tools that change something were called exactly as the caller wanted, every question was\n\

@@ -59,7 +59,8 @@ impl<'a> Dialogue<'a> {
     /// The form a sentence starts, if it starts one.
     pub(super) fn triggered(&self, said: &Utterance<'_>) -> Option<usize> {
         // "Could I move it to Sunday instead?", asked while a cancellation is read back.
-        let instead = said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather"))
+        let instead = (said.answer == Answer::No
+            || said.words.iter().any(|word| matches!(word.text.as_str(), "instead" | "rather")))
             && self.form().is_some_and(|form| form.fields.iter().all(|field| matches!(field.kind, Kind::Code(_))));
         let wished = without_what_was_done(&said.words);
         let score = |at: usize, form: &Form| {

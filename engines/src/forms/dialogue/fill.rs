@@ -25,6 +25,8 @@ pub(super) struct Applied {
     pub(super) notes: Vec<String>,
     /// Values that could all be meant.
     pub(super) choice: Option<Vec<(String, Value)>>,
+    /// An argument that is to change, nobody knows from what.
+    pub(super) unknown: Option<String>,
     /// Something was said that fits nowhere.
     pub(super) unplaced: bool,
 }
@@ -107,9 +109,18 @@ impl<'a> Dialogue<'a> {
         {
             before.insert(0, echo);
         }
-        self.proceed(before);
+        match applied.unknown.filter(|_| !self.lacks_what_it_needs()) {
+            Some(field) => self.ask_anew(&field),
+            None => self.proceed(before),
+        }
         self.misses = if refused { misses + 1 } else { 0 };
         true
+    }
+
+    /// Whether the open form still has to be told a required argument.
+    fn lacks_what_it_needs(&self) -> bool {
+        self.form()
+            .is_none_or(|form| form.fields.iter().any(|field| field.required && !self.values.contains_key(&field.name)))
     }
 
     /// "The same time next week": what is not said anew is as it was the last time.
@@ -182,6 +193,7 @@ impl<'a> Dialogue<'a> {
                 Found::Time(_) if exact => {}
                 Found::Time(wish) => self.read_window(form, wish, values, window, &mut applied),
                 Found::Count(count) => self.read_count(form, *count, values, &mut applied),
+                Found::CountShift(change) => self.read_change(form, *change, values, &mut applied),
                 Found::Counts(a, b) => {
                     if let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values) {
                         let counts = [*a, *b].map(Value::Count);
@@ -276,6 +288,26 @@ impl<'a> Dialogue<'a> {
             [] => {}
             [one] => Self::put(&field.name, one.clone(), values, applied),
             _ => applied.choice = Some(possible.into_iter().map(|value| (field.name.clone(), value)).collect()),
+        }
+    }
+
+    /// "One more player": than were booked, as far as that is known.
+    fn read_change(&self, form: &Form, change: i64, values: &mut BTreeMap<String, Value>, applied: &mut Applied) {
+        let Some(field) = self.target(form, &|kind| *kind == Kind::Count, values) else {
+            applied.unplaced = true;
+            return;
+        };
+        let Some(Value::Count(before)) = self.known_before(field, values) else {
+            applied.unknown = Some(field.name.clone());
+            applied.unplaced = true;
+            return;
+        };
+        match before.checked_add_signed(change).map(Value::Count) {
+            Some(count) => match self.refuse(field, &count) {
+                None => Self::put(&field.name, count, values, applied),
+                Some(reason) => applied.notes.push(reason),
+            },
+            None => applied.unplaced = true,
         }
     }
 

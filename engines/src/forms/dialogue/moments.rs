@@ -100,6 +100,7 @@ impl Dialogue<'_> {
         let field = self.target(form, &|kind| *kind == Kind::Time, values);
         let known = field.and_then(|field| Some((field, self.known_before(field, values)?)));
         let Some((field, Value::Time(time))) = known else {
+            applied.unknown = field.map(|field| field.name.clone());
             applied.unplaced = true;
             return;
         };
