@@ -95,8 +95,9 @@ pub(crate) fn markdown(tallies: &[Tally]) -> String {
          The scripted agent is measured on a [corpus](../engines/corpus/README.md) of what callers say to the golf agent and to the\n\
          restaurant's: single lines in a situation, and whole calls by a caller with a goal who answers what the agent\n\
          says, corrects a wrong read-back, asks in between and changes their mind. Rules were written by reading the\n\
-         development half only; the held-out half shares no wording with it, and only its figures are read. Over audio, every line of the caller goes through the local voice, 8 kHz\n\
-         μ-law, the local recogniser (Moonshine tiny) and the agent's list of the recogniser's slips.\n\
+         development half only; the held-out half shares no wording with it, and only its figures are read. Over audio,\n\
+         every line of the caller goes through the local voice, 8 kHz μ-law, the local recogniser (Moonshine tiny) and\n\
+         the agent's list of the recogniser's slips.\n\
          \n\
          A call is right when the tools that change something were called exactly as the caller wanted, every question was\n\
          answered, and the agent ended the call within the turns a patient receptionist would need. A *wrong write* is a\n\
