@@ -3,6 +3,7 @@
 use jiff::ToSpan as _;
 use voice_values::Kind;
 use voice_values::date::{DateWish, only_weekday};
+use voice_values::time::TimeWish;
 use voice_values::words::{Word, find};
 
 use super::super::compile::{Field, Form};
@@ -93,6 +94,14 @@ impl<'a> Dialogue<'a> {
     pub(super) fn gives_up(&self, said: &Utterance<'_>, triggered: usize) -> bool {
         let faint = || trigger::best(&self.book.forms[triggered].triggers, &said.words) <= trigger::of_words(2);
         said.intent == Some(Move::Abandon) && self.open.is_some_and(|open| open != triggered) && faint()
+    }
+
+    /// "And one more person", after a deed, changes what was done.
+    pub(super) fn form_to_change(&self, found: &[Mention]) -> Option<usize> {
+        let relative =
+            |mention: &Mention| matches!(mention.found, Found::CountShift(_) | Found::Time(TimeWish::Shift(_)));
+        let changes = self.open.is_none() && self.deed.is_some() && !found.is_empty() && found.iter().all(relative);
+        self.book.forms.iter().position(|form| changes && form.need_one_of.is_some() && self.offers_tool(&form.tool))
     }
 
     /// The form that is meant when nothing is open and the caller gives a code of it: the one that does

@@ -102,7 +102,7 @@ pub(crate) struct Dialogue<'a> {
     values: BTreeMap<String, Value>,
     /// What stays known from tools that succeeded.
     settled: BTreeMap<String, Value>,
-    /// What the last tool that changed something was called with, for "the same time".
+    /// What the last tool that changed something was called with and told, for "the same time".
     done_with: BTreeMap<String, Value>,
     window: Option<(Option<Time>, Option<Time>)>,
     prompt: Prompt,
@@ -289,6 +289,8 @@ impl<'a> Dialogue<'a> {
         let certain = found.iter().any(|mention| !matches!(mention.found, Found::Number(_) | Found::Name(_)));
         let triggered = triggered.filter(|form| certain || !self.is_about_a_fact(said, *form));
         let triggered = triggered.filter(|form| !self.gives_up(said, *form));
+        let triggered = triggered.or_else(|| self.form_to_change(&found));
+        let about = triggered.or(about);
         // "Thanks a lot, see you Friday" changes nothing.
         if said.intent == Some(Move::Leave)
             && triggered.is_none()

@@ -73,7 +73,6 @@ impl<'a> Dialogue<'a> {
         let at = self.book.forms.iter().position(|known| known.tool == form.tool);
         self.deed = at.map(|at| (at, done));
         if form.side_effect {
-            self.done_with = self.values.clone();
             let book = self.book;
             let fields = || book.forms.iter().flat_map(|form| &form.fields);
             // The tool itself says what of its own arguments stays known: a cancelled code does not.
@@ -83,7 +82,10 @@ impl<'a> Dialogue<'a> {
             let told = fields().filter_map(|field| {
                 Some((field.name.clone(), Value::from_json(&field.kind, result.get(&field.name)?)?))
             });
-            self.settled = self.values.clone().into_iter().chain(told).filter(|(name, _)| kept(name)).collect();
+            // What the tool tells of the rest, "one more person" counts from as well.
+            self.done_with = self.values.clone().into_iter().chain(told).collect();
+            let settled = self.done_with.iter().filter(|(name, _)| kept(name));
+            self.settled = settled.map(|(name, value)| (name.clone(), value.clone())).collect();
             self.forget();
         } else {
             self.open = None;
