@@ -55,8 +55,9 @@ fn example(words: &[Word], at: usize) -> Option<usize> {
         (marked && WORDS.split_ascii_whitespace().any(|word| word == text_at(words, *place))).then_some(*place)
     };
     let place = (at + 1..words.len().min(at + MOST_APART)).find_map(|place| is_example(&place))?;
-    // What stands before it is a letter, however it is written, and no other word.
-    let letterlike = |at: usize| text_at(words, at).len() <= 4 || text_at(words, at).ends_with("zz");
+    // What stands before it is a letter, however it is written, or a name run together with its first one.
+    let initial = text_at(words, place).get(..1)?;
+    let letterlike = |at: usize| text_at(words, at).len() <= 4 || text_at(words, at).ends_with(initial);
     (at..place).all(letterlike).then_some(place)
 }
 
