@@ -24,11 +24,14 @@ const PIPELINE: &[(&str, &[&str])] = &[
 
 /// The rooms of the values crate and the rooms each may use.
 const VALUES: &[(&str, &[&str])] = &[
-    ("words", &[]),
-    ("number", &["words"]),
+    ("numerals", &[]),
+    ("people", &[]),
+    ("words", &["numerals"]),
+    ("number", &["numerals", "words"]),
     ("date", &["number", "words"]),
-    ("time", &["date", "number", "words"]),
-    ("count", &["date", "number", "time", "words"]),
+    ("time", &["date", "number", "people", "words"]),
+    ("count", &["date", "number", "people", "time", "words"]),
+    ("more_or_less", &["number", "people", "words"]),
     ("name", &["date", "number", "words"]),
     ("code", &["name", "number", "words"]),
 ];

@@ -5,63 +5,11 @@
 
 use crate::date::is_date_word;
 use crate::number::{cardinal, homophone, is_pronoun, word_value};
+use crate::people::{FAMILY, OTHERS, PEOPLE, SOMEBODY, is_somebody};
 use crate::time::is_quantity;
 use crate::words::{Word, says, text_at, text_before};
 
-const PEOPLE: [&str; 25] = [
-    "people",
-    "person",
-    "persons",
-    "guest",
-    "guests",
-    "adult",
-    "adults",
-    "kid",
-    "kids",
-    "child",
-    "children",
-    "friend",
-    "friends",
-    "folks",
-    "guys",
-    "of",
-    "pax",
-    "men",
-    "women",
-    "ladies",
-    "gentlemen",
-    "heads",
-    "girls",
-    "boys",
-    "gals",
-];
-
-/// Whether a number before this word counts heads, whatever the agent calls them.
-pub(crate) fn is_people(word: &str) -> bool {
-    word != "of" && PEOPLE.contains(&word) || matches!(word, "players" | "golfers")
-}
-
-const SOMEBODY: [&str; 12] =
-    ["guy", "friend", "buddy", "guest", "colleague", "partner", "other", "kid", "child", "player", "person", "golfer"];
-
 const SPOUSE: [&str; 4] = ["missus", "wife", "husband", "boyfriend"];
-
-const OTHERS: [&str; 5] = ["others", "more", "buddies", "colleagues", "partners"];
-
-const FAMILY: [&str; 12] = [
-    "brother",
-    "brothers",
-    "sister",
-    "sisters",
-    "son",
-    "sons",
-    "daughter",
-    "daughters",
-    "cousin",
-    "cousins",
-    "mates",
-    "pals",
-];
 
 /// The count phrase at `at`, and how many words it takes. `units` are the agent's own words for what is
 /// counted; `loose`: a count was asked for, so a bare "four" is one.
@@ -165,14 +113,6 @@ fn accompanied(words: &[Word], at: usize) -> Option<(u64, usize)> {
 /// Whether the words at `at` are only about who comes along, so that a count of all wins over them.
 pub fn is_company(words: &[Word], at: usize) -> bool {
     text_at(words, at) == "with"
-}
-
-/// Whether the word names a person or persons.
-pub fn is_somebody(word: &str) -> bool {
-    SOMEBODY.contains(&word)
-        || OTHERS.contains(&word)
-        || (PEOPLE.contains(&word) && word != "of")
-        || FAMILY.contains(&word)
 }
 
 /// People named one after the other: "and my wife", "two friends", "a buddy", "plus three".

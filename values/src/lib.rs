@@ -57,6 +57,8 @@ mod kind;
 pub mod more_or_less;
 pub mod name;
 pub mod number;
+pub mod numerals;
+pub mod people;
 mod plain;
 mod read;
 mod shift;

@@ -1,7 +1,7 @@
 //! By how many a count changes: "add one more player", "one less", "two of us can't make it".
 
-use crate::count::is_somebody;
 use crate::number::cardinal;
+use crate::people::is_somebody;
 use crate::words::{Word, says, text_at};
 
 /// The change at `at`, negative for fewer, and how many words it takes. `units` are the agent's own words for

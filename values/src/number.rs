@@ -3,62 +3,8 @@
 //! [`homophone`] lists what recognisers write for a short number ("to", "for", "ate"). It is asked only
 //! where a number is expected; anywhere else these are ordinary words.
 
+use crate::numerals::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
 use crate::words::{Word, text_at, text_before};
-
-/// The numbers from 0 to 19.
-pub const UNITS: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-
-/// The tens from 20 on, each at its place; there is none at 0 and 1.
-pub const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-
-/// The ordinals of [`UNITS`].
-pub const UNIT_ORDINALS: [&str; 20] = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
-
-/// The ordinals of [`TENS`].
-pub const TEN_ORDINALS: [&str; 10] =
-    ["", "", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth"];
 
 /// The number one word stands for: 0 to 20, tens, or written digits.
 pub fn word_value(word: &str) -> Option<u64> {

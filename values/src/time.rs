@@ -10,8 +10,8 @@
 
 use jiff::civil::{Time, time};
 
-use crate::count::is_people;
 use crate::number::{cardinal, digit, homophone, is_digits, is_pronoun, tens, word_value};
+use crate::people::is_people;
 use crate::shift::shift_at;
 use crate::words::{Word, says, text_at, text_before};
 

@@ -8,7 +8,7 @@
 //! The phrases of annotations and of this module's own word lists go through the same reading, so both
 //! sides always agree. At most [`MOST_WORDS`] words are read: nobody says more in one breath.
 
-use crate::number::{TENS, UNITS};
+use crate::numerals::{TENS, UNITS};
 
 /// Words read of one utterance; the rest is ignored.
 pub const MOST_WORDS: usize = 300;

@@ -4,7 +4,7 @@
 //! letter case, punctuation, contractions, and numbers, which a recogniser writes as words or in
 //! digits as it likes. Nothing else is forgiven: a name that sounds the same is an error.
 
-use voice_values::number::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
+use voice_values::numerals::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
 
 /// The rules of [`words`], for the page.
 pub(crate) const RULES: &str = "Before two texts are compared, both are written in lower case and without punctuation; \

@@ -6,11 +6,12 @@
 
 use jiff::civil::Date;
 use voice_values::code::{CodeShape, almost_code, code_at, international, phone_at};
-use voice_values::count::{count_at, is_company, is_somebody};
+use voice_values::count::{count_at, is_company};
 use voice_values::date::{DateWish, date_at};
 use voice_values::more_or_less::count_shift_at;
 use voice_values::name::{is_plain, name_at_the_end, name_in};
 use voice_values::number::{cardinal, is_pronoun};
+use voice_values::people::is_somebody;
 use voice_values::time::{TimeWish, is_quantity, time_at};
 use voice_values::words::{Word, text_at, text_before};
 use voice_values::{Kind, choice_in, email_in};

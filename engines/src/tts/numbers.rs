@@ -1,7 +1,7 @@
 //! Numbers as words: cardinals, ordinals, years, decimals and digits one by one. American style,
 //! without "and".
 
-use voice_values::number::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
+use voice_values::numerals::{TEN_ORDINALS, TENS, UNIT_ORDINALS, UNITS};
 
 const SCALES: [(u64, &str); 4] =
     [(1_000_000_000_000, "trillion"), (1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand")];
